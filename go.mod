@@ -1,0 +1,3 @@
+module github.com/leadgate/leadgate
+
+go 1.26.0

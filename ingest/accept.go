@@ -1,0 +1,97 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Appender is what accepting needs of a journal. A nil error means that the
+// record is on disk. Errors: ErrFull, ErrClosed (wrapped), or a disk's own.
+type Appender interface {
+	Append(ctx context.Context, record []byte) error
+}
+
+// Acceptor takes deliveries in: it verifies them, decodes first-party ones,
+// and answers after the journal has them on disk. Safe for concurrent use.
+type Acceptor struct {
+	intakes map[string]*Intake
+	journal Appender
+}
+
+// NewAcceptor returns an Acceptor for the given intakes, by their name.
+func NewAcceptor(intakes map[string]*Intake, journal Appender) *Acceptor {
+	return &Acceptor{intakes: intakes, journal: journal}
+}
+
+// Intake returns the intake of that name. Errors: ErrUnknownSource.
+func (a *Acceptor) Intake(name string) (*Intake, error) {
+	intake, ok := a.intakes[name]
+	if !ok {
+		return nil, ErrUnknownSource
+	}
+	return intake, nil
+}
+
+// Accept verifies and keeps d. It answers Answer{} (no status) where the
+// sender wants nothing of its own. It may change d's header and body to
+// remove secrets, and does not keep d after it returns.
+func (a *Acceptor) Accept(ctx context.Context, d *Delivery) (Answer, error) {
+	intake, err := a.Intake(d.Source)
+	if err != nil {
+		return Answer{}, err
+	}
+	if intake.Challenge != nil {
+		if answer, ok := intake.Challenge(d); ok {
+			return answer, nil
+		}
+	}
+	if methods := intake.Methods; d.Method != "POST" && !slices.Contains(methods, d.Method) {
+		return Answer{}, fmt.Errorf("%w: %s", ErrMethod, d.Method)
+	}
+	if err := intake.Verify(d); err != nil {
+		return Answer{}, err
+	}
+	removeCredentials(d)
+	if intake.Redact != nil {
+		intake.Redact(d)
+	}
+	var events []Event
+	if intake.FirstParty {
+		var ignored *IgnoredError
+		if events, err = intake.Decode(d); err != nil && !errors.As(err, &ignored) {
+			return Answer{}, err
+		}
+	}
+	if err := a.journal.Append(ctx, AppendDelivery(nil, d)); err != nil {
+		return Answer{}, fmt.Errorf("keep delivery: %w", err)
+	}
+	if intake.Respond != nil {
+		return intake.Respond(d, events), nil
+	}
+	return Answer{}, nil
+}
+
+// CredentialParams are the query parameters that may carry a source's secret
+// where its sender can set neither header nor signature.
+var CredentialParams = []string{"token", "key", "secret", "access_token"}
+
+// removeCredentials drops what proves who the sender is and nothing else.
+func removeCredentials(d *Delivery) {
+	for _, key := range []string{"Authorization", "Proxy-Authorization", "X-Api-Key"} {
+		d.Header.Del(key)
+	}
+	base, query, found := strings.Cut(d.URL, "?")
+	if !found {
+		return
+	}
+	kept := slices.DeleteFunc(strings.Split(query, "&"), func(pair string) bool {
+		name, _, _ := strings.Cut(pair, "=")
+		return slices.Contains(CredentialParams, name)
+	})
+	if d.URL = base; len(kept) > 0 {
+		d.URL += "?" + strings.Join(kept, "&")
+	}
+}

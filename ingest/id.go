@@ -1,0 +1,62 @@
+package ingest
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"io"
+	"sync"
+	"time"
+)
+
+// EventID derives the id of an event: 32 hex digits, equal for equal input.
+func EventID(workspace, source string, kind Kind, key string) string {
+	return Digest("event", workspace, source, string(kind), key)
+}
+
+// Digest returns 32 hex digits of a SHA-256 over the parts. Parts cannot run
+// into each other: each is preceded by its length.
+func Digest(parts ...string) string {
+	h := sha256.New()
+	var size [8]byte
+	for _, part := range parts {
+		binary.BigEndian.PutUint64(size[:], uint64(len(part)))
+		h.Write(size[:])
+		io.WriteString(h, part)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// crockford is the alphabet of ULIDs, https://github.com/ulid/spec.
+const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+// DeliveryIDs makes ids of deliveries: ULIDs (26 characters, sorted by time).
+// It is safe for concurrent use.
+type DeliveryIDs struct {
+	mu     sync.Mutex
+	random io.Reader
+}
+
+// NewDeliveryIDs makes ids with entropy from random, crypto/rand.Reader in
+// production.
+func NewDeliveryIDs(random io.Reader) *DeliveryIDs { return &DeliveryIDs{random: random} }
+
+// New returns the next id for a delivery received at the given time.
+func (g *DeliveryIDs) New(at time.Time) (string, error) {
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:8], uint64(at.UnixMilli())<<16)
+	g.mu.Lock()
+	_, err := io.ReadFull(g.random, b[6:])
+	g.mu.Unlock()
+	if err != nil {
+		return "", err
+	}
+	var text [26]byte
+	hi, lo := binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])
+	for i := len(text) - 1; i >= 0; i-- {
+		text[i] = crockford[lo&31]
+		lo = lo>>5 | hi<<59
+		hi >>= 5
+	}
+	return string(text[:]), nil
+}

@@ -1,0 +1,96 @@
+package ingest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Source knows one sender's wire format. It is pure: no I/O, no clock but the
+// delivery's ReceivedAt, no goroutine; and safe for concurrent use.
+type Source interface {
+	// Verify returns ErrUnverified (wrapped) unless d is from who it should be.
+	Verify(d *Delivery) error
+	// Decode says what d means. The result shares no memory with d.Body that
+	// a caller could change. Errors: ErrMalformed (wrapped), *InvalidError,
+	// *IgnoredError.
+	Decode(d *Delivery) ([]Event, error)
+}
+
+// Challenger is a Source that answers its sender's probes. It is asked before
+// Verify; a delivery that it answers is not kept.
+type Challenger interface {
+	Challenge(d *Delivery) (Answer, bool)
+}
+
+// Redactor is a Source whose deliveries carry secrets in their body. Redact is
+// called after Verify and before the delivery is kept, and removes them; Decode
+// must read a redacted delivery like the original.
+type Redactor interface {
+	Redact(d *Delivery)
+}
+
+// Responder is a Source that wants an answer of its own to a kept delivery.
+// Events is nil for third-party sources, which are decoded later.
+type Responder interface {
+	Respond(d *Delivery, events []Event) Answer
+}
+
+// Answer is what the sender gets.
+type Answer struct {
+	Status      int
+	ContentType string
+	Location    string
+	Body        []byte
+}
+
+// SourceConfig is the configuration of one source, checked for what all types
+// have in common, secrets resolved.
+type SourceConfig struct {
+	Name          string
+	Type          string
+	Workspace     string
+	Secrets       []string
+	DefaultRegion string         // ISO 3166 alpha-2, for national phone numbers
+	Location      *time.Location // for zone-less local times; never nil
+	Currency      string         // ISO 4217, for amounts without one
+	AllowedHosts  []string       // a form's own hosts, for _next and CORS
+	Options       map[string]any // per type
+}
+
+// DecodeOptions reads the per-type options into the struct that into points
+// to, by json tags. A key it does not know is an error that names it.
+func (c SourceConfig) DecodeOptions(into any) error {
+	if len(c.Options) == 0 {
+		return nil
+	}
+	text, err := json.Marshal(c.Options)
+	if err != nil {
+		return fmt.Errorf("options: %w", err)
+	}
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(into); err != nil {
+		return fmt.Errorf("options: %w", err)
+	}
+	return nil
+}
+
+// ErrNoSecret refuses a source that would accept unsigned deliveries.
+var ErrNoSecret = errors.New("secrets: at least one is needed to verify the sender")
+
+// RequireSecrets returns ErrNoSecret unless there is at least one secret and
+// none is empty.
+func (c SourceConfig) RequireSecrets() error {
+	if len(c.Secrets) == 0 {
+		return ErrNoSecret
+	}
+	for i, s := range c.Secrets {
+		if s == "" {
+			return fmt.Errorf("secrets[%d]: empty", i)
+		}
+	}
+	return nil
+}
