@@ -48,7 +48,7 @@ func (m Micros) String() string {
 		n, sign = -n, "-"
 	}
 	text := fmt.Sprintf("%s%d.%06d", sign, n/1e6, n%1e6)
-	for text[len(text)-1] == '0' && text[len(text)-4] != '.' && text[len(text)-3] != '.' {
+	for text[len(text)-1] == '0' && text[len(text)-3] != '.' {
 		text = text[:len(text)-1]
 	}
 	return text

@@ -1,0 +1,81 @@
+# Leadgate: plain commands behind short names. `make help` lists them.
+SHELL       := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+ENGINE_DIR := analytics/clickhouse/embedded
+LINTER     := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS    := -s -w -X main.version=$(VERSION)
+DEMO_EXIT  ?=
+FUZZTIME   ?= 10s
+PORT       ?= 8080
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: bin/libchdb.so ## build bin/leadgate, with the engine library beside it
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/leadgate ./cmd/leadgate
+
+.PHONY: engine
+engine: bin/libchdb.so ## fetch the ClickHouse engine library (about 180 MB)
+
+$(ENGINE_DIR)/node_modules/.package-lock.json: $(ENGINE_DIR)/package.json $(ENGINE_DIR)/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is needed to fetch the engine library: install Node.js and npm" >&2; exit 1; }
+	@echo "fetching the ClickHouse engine library (about 180 MB, once)"
+	npm ci --prefix $(ENGINE_DIR) --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+bin/libchdb.so: $(ENGINE_DIR)/node_modules/.package-lock.json
+	@mkdir -p bin
+	@library=$$(find $(CURDIR)/$(ENGINE_DIR)/node_modules -name 'libchdb.so' | head -n 1); \
+	test -n "$$library" || { echo "the engine package holds no libchdb.so for this system" >&2; exit 1; }; \
+	ln -f "$$library" $@ 2>/dev/null || cp "$$library" $@
+	@touch $@
+
+.PHONY: run
+run: build ## start it: config.yaml if present, else the embedded defaults
+	bin/leadgate serve
+
+.PHONY: demo
+demo: build ## a day of traffic and its cost-per-lead report (DEMO_EXIT=1 to stop after it)
+	go run ./cmd/demo -leadgate bin/leadgate -port $(PORT) $(if $(DEMO_EXIT),-exit)
+
+.PHONY: test
+test: build redis ## everything that CI tests, against real parts
+	go vet ./...
+	go test -race -shuffle=on ./...
+
+.PHONY: redis
+redis:
+	@command -v redis-server >/dev/null || { \
+	  echo "installing redis-server for the integration tests"; \
+	  sudo=$$(test "$$(id -u)" = 0 || echo sudo); \
+	  $$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends redis-server >/dev/null; }
+
+.PHONY: lint
+lint: ## gofmt, golangci-lint
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not formatted: $$unformatted" >&2; exit 1; }
+	go run $(LINTER) run ./...
+
+.PHONY: vuln
+vuln: ## known vulnerabilities of the dependencies (needs the Internet)
+	go run golang.org/x/vuln/cmd/govulncheck@latest ./...
+
+.PHONY: bench
+bench: build ## benchmarks: journal append, decode per source, drain, sink
+	go test -run '^$$' -bench . -benchmem ./ingest/... ./sources/... ./analytics/...
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for FUZZTIME (10s)
+	@for package in $$(go list ./...); do \
+	  for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+	    echo "$$package $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package; \
+	  done; \
+	done
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin

@@ -1,0 +1,226 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nyaruka/phonenumbers"
+	"golang.org/x/text/currency"
+
+	"github.com/leadgate/leadgate/analytics/report"
+	"github.com/leadgate/leadgate/ingest"
+	"github.com/leadgate/leadgate/ingest/limit"
+	"github.com/leadgate/leadgate/sources"
+)
+
+// Settings are a checked configuration: secrets resolved, sources built.
+type Settings struct {
+	Config
+	RedisURL      string
+	ClickHouseURL string
+	APIKeys       []string
+	Intakes       map[string]*ingest.Intake
+	Secrets       map[string][]string // by source
+	Rules         []report.PriceRule
+}
+
+// Check returns the settings that config means, or all its Problems at once.
+func (c Config) Check() (*Settings, error) {
+	var problems Problems
+	s := &Settings{Config: c, Intakes: map[string]*ingest.Intake{}, Secrets: map[string][]string{}}
+	c.checkHTTP(&problems)
+	c.checkSizes(&problems)
+	for i, key := range c.API.Keys {
+		s.APIKeys = append(s.APIKeys, secretAt(fmt.Sprintf("api.keys[%d]", i), key, 16, &problems))
+	}
+	s.RedisURL = storeURL("redis.url", c.Redis.URL, []string{"redis", "rediss", "unix"}, &problems)
+	s.ClickHouseURL = storeURL("clickhouse.url", c.ClickHouse.URL, []string{"clickhouse"}, &problems)
+	if c.ClickHouse.Cluster != "" && c.ClickHouse.URL == "" {
+		problems.add("clickhouse.cluster", "needs clickhouse.url: the embedded store is a single node (got %s)", c.ClickHouse.Cluster)
+	}
+	if c.Limits.Shared && c.Redis.URL == "" {
+		problems.add("limits.shared", "needs redis.url: the embedded Redis is not shared (got true)")
+	}
+	for i, rule := range c.Costs.Rules {
+		s.Rules = append(s.Rules, rule.check(fmt.Sprintf("costs.rules[%d]", i), &problems))
+	}
+	if len(c.Sources) == 0 {
+		problems.add("sources", "at least one is needed, or nothing can be delivered (got none)")
+	}
+	for i, source := range c.Sources {
+		source.check(fmt.Sprintf("sources[%d]", i), s, &problems)
+	}
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	return s, nil
+}
+
+func (c Config) checkHTTP(problems *Problems) {
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		problems.add("listen", "not host:port (got %s)", c.Listen)
+	}
+	u, err := url.Parse(c.PublicURL)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.HasSuffix(c.PublicURL, "/") {
+		problems.add("public_url", "not an http or https URL without a trailing slash (got %s)", c.PublicURL)
+	}
+	if c.DataDir == "" {
+		problems.add("data_dir", "a directory is needed (got nothing)")
+	}
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
+		problems.add("log.level", "not one of debug, info, warn, error (got %s)", c.Log.Level)
+	}
+	if c.Log.Format != "text" && c.Log.Format != "json" {
+		problems.add("log.format", "not one of text, json (got %s)", c.Log.Format)
+	}
+	for i, proxy := range c.HTTP.TrustedProxies {
+		_, errAddr := netip.ParseAddr(proxy)
+		if _, errPrefix := netip.ParsePrefix(proxy); errAddr != nil && errPrefix != nil {
+			problems.add(fmt.Sprintf("http.trusted_proxies[%d]", i), "not an address or network such as 10.0.0.0/8 (got %s)", proxy)
+		}
+	}
+	for path, text := range map[string]string{"limits.per_source": c.Limits.PerSource, "limits.per_address": c.Limits.PerAddress} {
+		if _, err := limit.ParseRate(text); err != nil {
+			problems.add(path, "%v (got %s)", err, text)
+		}
+	}
+}
+
+func (c Config) checkSizes(problems *Problems) {
+	positive := func(path string, d Duration) {
+		if d <= 0 {
+			problems.add(path, "must be more than 0 (got %v)", d)
+		}
+	}
+	positive("http.read_timeout", c.HTTP.ReadTimeout)
+	positive("http.write_timeout", c.HTTP.WriteTimeout)
+	positive("http.idle_timeout", c.HTTP.IdleTimeout)
+	positive("http.request_timeout", c.HTTP.RequestTimeout)
+	positive("drain.flush_interval", c.Drain.FlushInterval)
+	positive("dedupe.person_window", c.Dedupe.PersonWindow)
+	positive("dedupe.event_ttl", c.Dedupe.EventTTL)
+	if c.Deliveries.RawRetention < Duration(day) {
+		problems.add("deliveries.raw_retention", "must be at least 1d (got %v)", c.Deliveries.RawRetention)
+	}
+	if c.HTTP.MaxBody < 1<<10 || c.HTTP.MaxBody > 1<<30 {
+		problems.add("http.max_body", "must be between 1KiB and 1GiB (got %v)", c.HTTP.MaxBody)
+	}
+	if c.Journal.SegmentBytes < 1<<20 {
+		problems.add("journal.segment_bytes", "must be at least 1MiB (got %v)", c.Journal.SegmentBytes)
+	}
+	if c.Journal.MaxBytes < 2*c.Journal.SegmentBytes {
+		problems.add("journal.max_bytes", "must hold at least two segments of %v (got %v)", c.Journal.SegmentBytes, c.Journal.MaxBytes)
+	}
+	if c.Drain.BatchRows < 1 || c.Drain.BatchRows > 1_000_000 {
+		problems.add("drain.batch_rows", "must be between 1 and 1000000 (got %d)", c.Drain.BatchRows)
+	}
+}
+
+func secretAt(path string, secret Secret, least int, problems *Problems) string {
+	text, err := resolveSecret(secret)
+	switch {
+	case err != nil:
+		problems.add(path, "%v", err)
+	case len(text) < least:
+		problems.add(path, "must have at least %d characters (got %d)", least, len(text))
+	}
+	return text
+}
+
+func storeURL(path string, secret Secret, schemes []string, problems *Problems) string {
+	if secret == "" {
+		return ""
+	}
+	text := secretAt(path, secret, 1, problems)
+	if u, err := url.Parse(text); err != nil || !slices.Contains(schemes, u.Scheme) {
+		problems.add(path, "not a URL of the form %s://…", schemes[0])
+	}
+	return text
+}
+
+func (r RuleConfig) check(path string, problems *Problems) report.PriceRule {
+	rule := report.PriceRule{
+		Name: r.Name, Workspace: r.Workspace, Channel: r.Channel, Source: r.Source, Medium: r.Medium,
+		Campaign: r.Campaign, Per: r.Per, Currency: r.Currency,
+	}
+	if rule.Workspace == "" {
+		rule.Workspace = "default"
+	}
+	if rule.Name == "" {
+		rule.Name = path
+	}
+	if !slices.Contains([]string{"click", "lead", "sale"}, r.Per) {
+		problems.add(path+".per", "not one of click, lead, sale (got %s)", r.Per)
+	}
+	var err error
+	if rule.Price, err = ingest.ParseMicros(r.Price); err != nil || rule.Price < 0 {
+		problems.add(path+".price", "not a decimal amount such as 100.00 (got %s)", r.Price)
+	}
+	checkCurrency(path+".currency", r.Currency, problems)
+	rule.From = checkDay(path+".from", r.From, problems)
+	rule.To = checkDay(path+".to", r.To, problems)
+	return rule
+}
+
+func checkDay(path, text string, problems *Problems) time.Time {
+	if text == "" {
+		return time.Time{}
+	}
+	t, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		problems.add(path, "not a date such as 2026-01-31 (got %s)", text)
+	}
+	return t
+}
+
+func checkCurrency(path, code string, problems *Problems) {
+	if unit, err := currency.ParseISO(code); err != nil || unit.String() != code {
+		problems.add(path, "not an ISO 4217 currency code such as EUR (got %s)", code)
+	}
+}
+
+var namePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
+
+func (c SourceConfig) check(path string, s *Settings, problems *Problems) {
+	before := len(*problems)
+	if !namePattern.MatchString(c.Name) {
+		problems.add(path+".name", "must be lower-case letters, digits, - and _, at most 63 (got %s)", c.Name)
+	}
+	if _, taken := s.Intakes[c.Name]; taken {
+		problems.add(path+".name", "is taken by an earlier source (got %s)", c.Name)
+	}
+	if !namePattern.MatchString(c.Workspace) {
+		problems.add(path+".workspace", "must be lower-case letters, digits, - and _, at most 63 (got %s)", c.Workspace)
+	}
+	if !phonenumbers.GetSupportedRegions()[c.DefaultRegion] {
+		problems.add(path+".default_region", "not an ISO 3166 region such as US (got %s)", c.DefaultRegion)
+	}
+	location, err := time.LoadLocation(c.Timezone)
+	if err != nil || c.Timezone == "Local" {
+		problems.add(path+".timezone", "not an IANA time zone such as Europe/Berlin (got %s)", c.Timezone)
+	}
+	checkCurrency(path+".currency", c.Currency, problems)
+	secrets := make([]string, 0, len(c.Secrets))
+	for i, secret := range c.Secrets {
+		secrets = append(secrets, secretAt(fmt.Sprintf("%s.secrets[%d]", path, i), secret, 1, problems))
+	}
+	if len(*problems) > before {
+		return
+	}
+	intake, err := sources.New(ingest.SourceConfig{
+		Name: c.Name, Type: c.Type, Workspace: c.Workspace, Secrets: secrets, DefaultRegion: c.DefaultRegion,
+		Location: location, Currency: c.Currency, AllowedHosts: c.AllowedHosts, Options: c.Options,
+	})
+	if err != nil {
+		problems.add(fmt.Sprintf("%s (%s)", path, c.Name), "%v", err)
+		return
+	}
+	s.Intakes[c.Name] = intake
+	s.Secrets[c.Name] = secrets
+}
