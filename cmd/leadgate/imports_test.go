@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/leadgate/leadgate/"
+
+type listed struct {
+	ImportPath string
+	Standard   bool
+	Imports    []string
+}
+
+func listPackages(t *testing.T) []listed {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Standard,Imports", "-deps", "./...")
+	cmd.Dir = "../.."
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v: %s", err, stderr.String())
+	}
+	var packages []listed
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p listed
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return packages
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+}
+
+// allowed tells which of our own rooms a room may import.
+func allowed(from, to string) bool {
+	top, _, _ := strings.Cut(from, "/")
+	switch {
+	case top == "cmd":
+		return true
+	case from == "ingest":
+		return false
+	case to == "ingest":
+		return true
+	case top == "ingest":
+		return false
+	default: // sources and analytics: their own house besides
+		return strings.HasPrefix(to, top+"/") || to == top
+	}
+}
+
+// The architecture: arrows only point the way the design says.
+func TestImports_FollowTheLaw(t *testing.T) {
+	t.Parallel()
+	packages := listPackages(t)
+	standard := map[string]bool{}
+	for _, p := range packages {
+		standard[p.ImportPath] = p.Standard
+	}
+	rooms := 0
+	for _, p := range packages {
+		from, ours := strings.CutPrefix(p.ImportPath, module)
+		if !ours {
+			continue
+		}
+		rooms++
+		for _, imported := range p.Imports {
+			to, ours := strings.CutPrefix(imported, module)
+			if ours && !allowed(from, to) {
+				t.Errorf("%s must not import %s", from, to)
+			}
+			if from == "ingest" && !ours && !standard[imported] {
+				t.Errorf("ingest imports %s: only the standard library is allowed", imported)
+			}
+			if strings.HasPrefix(imported, "github.com/gofiber/") && from != "ingest/edge" {
+				t.Errorf("%s imports %s: only ingest/edge may know fiber", from, imported)
+			}
+		}
+	}
+	if rooms < 10 {
+		t.Fatalf("only %d rooms were looked at", rooms)
+	}
+}
+
+func TestImports_NoRoomWithoutMeaning(t *testing.T) {
+	t.Parallel()
+	banned := []string{
+		"util", "utils", "common", "helper", "helpers", "model", "models", "types", "base",
+		"manager", "service", "impl", "misc", "shared",
+	}
+	for _, p := range listPackages(t) {
+		if strings.HasPrefix(p.ImportPath, module) && slices.Contains(banned, path.Base(p.ImportPath)) {
+			t.Errorf("%s: the name says nothing", p.ImportPath)
+		}
+	}
+}

@@ -1,0 +1,56 @@
+// Command leadgate is the lead-capture gateway: see README.md, or run
+// `leadgate --help`.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	_ "time/tzdata" // zones must be known on machines without the database
+
+	"github.com/leadgate/leadgate/analytics/clickhouse/embedded"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+func main() {
+	// The engine's child process must not pay for, or trip over, the rest.
+	if len(os.Args) > 1 && os.Args[1] == "clickhouse" && len(os.Args) > 2 {
+		os.Exit(embedded.Main(os.Args[2:]))
+	}
+	os.Exit(run(context.Background(), os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr))
+}
+
+// usageError is a call that was put wrongly: exit code 2.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// run executes one command line and returns its exit code: 0 done, 1 failed,
+// 2 not understood.
+func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	app := &app{environ: environ, stdin: stdin, stdout: stdout, stderr: stderr}
+	root := app.rootCommand()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	var usage usageError
+	var problems Problems
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &problems):
+		fmt.Fprintln(stderr, problems.Error())
+	default:
+		fmt.Fprintln(stderr, "leadgate: "+err.Error())
+	}
+	if errors.As(err, &usage) {
+		return 2
+	}
+	return 1
+}
