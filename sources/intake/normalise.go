@@ -1,0 +1,243 @@
+package intake
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/leadgate/leadgate/ingest"
+	"github.com/leadgate/leadgate/sources/normalize"
+)
+
+// What is kept of texts, in runes, and of lists, in entries.
+const (
+	maxName    = 200
+	maxID      = 255
+	maxMessage = 10_000
+	maxAnswer  = 5_000
+	maxAnswers = 200
+	maxAttr    = 500
+	maxAttrs   = 64
+)
+
+func (c *check) lead(l *ingest.Lead) {
+	c.person(&l.Person, l.Call)
+	c.visit(&l.PageURL, &l.Referrer, &l.Tagging)
+	for _, id := range [...]*string{
+		&l.ExternalID, &l.VisitorID, &l.CampaignID, &l.AdgroupID, &l.AdID, &l.FormID, &l.FormName,
+	} {
+		*id = tag(*id)
+	}
+	if l.Call != nil {
+		c.call(l.Call)
+	}
+	l.Attrs = attrs(l.Attrs)
+	l.SpamReasons = slices.Compact(slices.Sorted(slices.Values(l.SpamReasons)))
+	if len(l.SpamReasons) == 0 {
+		l.SpamReasons = nil
+	}
+}
+
+func (c *check) person(p *ingest.Person, call *ingest.Call) {
+	c.email(&p.Email)
+	if call != nil && normalize.Withheld(p.Phone) {
+		p.Phone = ""
+	}
+	c.phone(&p.Phone)
+	for _, name := range [...]*string{&p.Name, &p.FirstName, &p.LastName, &p.Company} {
+		*name = normalize.Line(*name, maxName)
+	}
+	if p.Name == "" {
+		p.Name = strings.TrimSpace(p.FirstName + " " + p.LastName)
+	}
+	p.Message = normalize.Text(p.Message, maxMessage)
+	p.Answers = answers(p.Answers)
+}
+
+func (c *check) email(field *string) {
+	if *field = strings.TrimSpace(*field); *field == "" {
+		return
+	}
+	email, err := normalize.Email(*field)
+	if err != nil {
+		c.bad("email", err.Error())
+		return
+	}
+	*field = email
+}
+
+func (c *check) phone(field *string) {
+	if *field = strings.TrimSpace(*field); *field == "" {
+		return
+	}
+	phone, err := normalize.Phone(*field, c.config.DefaultRegion)
+	if err != nil {
+		reason := err.Error()
+		if c.config.DefaultRegion == "" && !strings.HasPrefix(*field, "+") {
+			reason += "; without default_region it needs its country code, as in +49…"
+		}
+		c.bad("phone", reason)
+		return
+	}
+	*field = phone
+}
+
+// visit reduces the addresses and reads the tagging of the page under the
+// tagging that the sender gave by itself.
+func (c *check) visit(page, referrer *string, t *ingest.Tagging) {
+	*t = normalize.Merge(normalize.Tags(*t), normalize.Tagging(*page))
+	*page = normalize.PageURL(*page)
+	*referrer = normalize.Referrer(*referrer)
+}
+
+func (c *check) touch(t *ingest.Touch) {
+	t.VisitorID = tag(t.VisitorID)
+	sent := t.PageURL
+	c.visit(&t.PageURL, &t.Referrer, &t.Tagging)
+	if t.PageURL == "" && sent != "" {
+		c.bad("url", "not an http or https address")
+	}
+}
+
+func (c *check) call(call *ingest.Call) {
+	if phone, err := normalize.Phone(call.TrackingNumber, c.config.DefaultRegion); err == nil {
+		call.TrackingNumber = phone
+	} else {
+		call.TrackingNumber = normalize.Line(call.TrackingNumber, 64)
+	}
+	for name, seconds := range map[string]*int64{"duration": call.Duration, "talk_time": call.TalkTime} {
+		if seconds != nil && (*seconds < 0 || *seconds > 7*24*3600) {
+			c.bad(name, "not a number of seconds that a call can last")
+		}
+	}
+	call.Direction = normalize.Line(call.Direction, 20)
+	if call.RecordingURL = normalize.Line(call.RecordingURL, 2048); !strings.HasPrefix(call.RecordingURL, "https://") &&
+		!strings.HasPrefix(call.RecordingURL, "http://") {
+		call.RecordingURL = ""
+	}
+}
+
+func (c *check) cost(cost *ingest.Cost) {
+	for _, text := range [...]*string{
+		&cost.Platform, &cost.Account, &cost.Source, &cost.Medium, &cost.Campaign, &cost.CampaignID,
+		&cost.Adgroup, &cost.AdgroupID, &cost.Ad, &cost.AdID, &cost.Keyword,
+	} {
+		*text = normalize.Line(*text, maxAttr)
+	}
+	if cost.Currency == "" {
+		cost.Currency = c.config.Currency
+	}
+	c.currency(&cost.Currency, true)
+	if _, err := time.Parse(time.DateOnly, cost.Day); err != nil {
+		c.bad("date", "not a day as in 2026-01-31")
+	}
+	for name, n := range map[string]*int64{"clicks": cost.Clicks, "impressions": cost.Impressions} {
+		if n != nil && *n < 0 {
+			c.bad(name, "negative")
+		}
+	}
+}
+
+func (c *check) status(s *ingest.Status) {
+	for _, id := range [...]*string{&s.LeadID, &s.ExternalID} {
+		*id = normalize.Line(*id, maxID)
+	}
+	c.email(&s.Email)
+	c.phone(&s.Phone)
+	if s.LeadID == "" && s.ExternalID == "" && s.Email == "" && s.Phone == "" {
+		c.bad("lead_id", "name the lead by lead_id, external_id, email or phone")
+	}
+	s.Reason = normalize.Line(s.Reason, maxAttr)
+	if s.Status = normalize.Line(s.Status, 100); s.Status == "" {
+		c.bad("status", "missing")
+	}
+	if s.Value != nil && s.Currency == "" {
+		s.Currency = c.config.Currency
+	}
+	c.currency(&s.Currency, s.Value != nil)
+}
+
+// currency checks for three letters; which codes exist changes too often.
+func (c *check) currency(field *string, needed bool) {
+	*field = strings.ToUpper(strings.TrimSpace(*field))
+	if *field == "" && !needed {
+		return
+	}
+	if len(*field) != 3 || strings.Trim(*field, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+		c.bad("currency", "not a three-letter ISO 4217 code")
+	}
+}
+
+// tag is a Line without unresolved macros, for ids that come from templates.
+func tag(text string) string {
+	return filled(normalize.Line(text, maxID))
+}
+
+func filled(text string) string {
+	if normalize.Macro(text) {
+		return ""
+	}
+	return text
+}
+
+func answers(given map[string]string) map[string]string {
+	return tidy(given, maxAnswers, func(key, value string) (string, string) {
+		value = strings.TrimSpace(value)
+		if list := listed(value); list != "" {
+			return normalize.Line(key, maxName), list
+		}
+		return normalize.Line(key, maxName), normalize.Text(value, maxAnswer)
+	})
+}
+
+// listed returns value cleaned if it is a JSON array of strings, the form of
+// several answers to one question, and "" if not.
+func listed(value string) string {
+	var list []string
+	if !strings.HasPrefix(value, "[") || json.Unmarshal([]byte(value), &list) != nil {
+		return ""
+	}
+	kept, runes := list[:0], 0
+	for _, text := range list {
+		text = normalize.Text(text, maxAnswer)
+		if runes += utf8.RuneCountInString(text); runes > maxAnswer {
+			break
+		}
+		kept = append(kept, text)
+	}
+	text, err := json.Marshal(kept)
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}
+
+func attrs(given map[string]string) map[string]string {
+	return tidy(given, maxAttrs, func(key, value string) (string, string) {
+		return normalize.Line(normalize.Key(key), 64), filled(normalize.Line(value, maxAttr))
+	})
+}
+
+// tidy cleans a map, drops what is empty, and keeps the first entries by name
+// where there are too many.
+func tidy(given map[string]string, limit int, clean func(key, value string) (string, string)) map[string]string {
+	if len(given) == 0 {
+		return nil
+	}
+	kept := make(map[string]string, min(len(given), limit))
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if len(kept) == limit {
+			break
+		}
+		if key, value := clean(name, given[name]); key != "" && value != "" {
+			kept[key] = value
+		}
+	}
+	if len(kept) == 0 {
+		return nil
+	}
+	return kept
+}
