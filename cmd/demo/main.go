@@ -1,0 +1,170 @@
+// Command demo shows Leadgate at work: it starts the gateway on a throw-away
+// data directory with everything embedded, sends a day of traffic through its
+// public door, waits until it is counted, and prints what the leads cost.
+//
+// It is started by `make demo`; see README.md.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+func main() {
+	leadgate := flag.String("leadgate", "bin/leadgate", "the binary to show")
+	port := flag.Int("port", 8080, "port to serve on")
+	exit := flag.Bool("exit", false, "exit after the report instead of serving on")
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := demo(ctx, *leadgate, *port, *exit)
+	stop()
+	if err != nil && !errors.Is(err, context.Canceled) {
+		fmt.Fprintln(os.Stderr, "demo: "+err.Error())
+		os.Exit(1)
+	}
+}
+
+func demo(ctx context.Context, leadgate string, port int, exit bool) error {
+	dir, err := os.MkdirTemp("", "leadgate-demo-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	gateway, err := start(ctx, leadgate, dir, port)
+	if err != nil {
+		return err
+	}
+	defer gateway.stop()
+
+	day := planDay(time.Now().UTC())
+	fmt.Printf("sending a day of traffic to %s\n", gateway.url)
+	ledger, err := sendAll(ctx, gateway, day)
+	if err != nil {
+		return err
+	}
+	ledger.print()
+	if err := gateway.waitCounted(ctx); err != nil {
+		return err
+	}
+	if err := gateway.report(ctx, day); err != nil {
+		return err
+	}
+	if err := gateway.compare(ctx, day); err != nil {
+		return err
+	}
+	gateway.printNextSteps(day)
+	if exit {
+		return nil
+	}
+	fmt.Println("\nserving; Ctrl-C ends it and removes the data")
+	return gateway.wait(ctx)
+}
+
+// gateway is the running binary.
+type gateway struct {
+	binary, config, url string
+	cmd                 *exec.Cmd
+	ended               chan error
+}
+
+// start writes a configuration, starts the gateway and waits until it can
+// take leads.
+func start(ctx context.Context, leadgate, dir string, port int) (*gateway, error) {
+	binary, err := filepath.Abs(leadgate)
+	if err != nil {
+		return nil, err
+	}
+	g := &gateway{
+		binary: binary, config: filepath.Join(dir, "config.yaml"),
+		url: fmt.Sprintf("http://127.0.0.1:%d", port), ended: make(chan error, 1),
+	}
+	if err := os.WriteFile(g.config, fmt.Appendf(nil, configText, port, g.url, filepath.Join(dir, "data")), 0o600); err != nil {
+		return nil, err
+	}
+	fmt.Printf("starting Leadgate on %s with embedded ClickHouse and Redis\n", g.url)
+	// Not CommandContext: the gateway is asked to stop, never killed first.
+	g.cmd = exec.Command(binary, "serve", "--config", g.config) //nolint:noctx // see above
+	g.cmd.Stderr = os.Stderr
+	g.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C reaches us alone
+	if err := g.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("%w (run `make build`)", err)
+	}
+	go func() { g.ended <- g.cmd.Wait() }()
+	if err := g.waitReady(ctx); err != nil {
+		g.stop()
+		return nil, err
+	}
+	return g, nil
+}
+
+// stop asks the gateway to end and waits for it.
+func (g *gateway) stop() {
+	_ = g.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-g.ended:
+	case <-time.After(30 * time.Second):
+		_ = g.cmd.Process.Kill()
+		<-g.ended
+	}
+}
+
+func (g *gateway) wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-g.ended:
+		g.ended <- err
+		return fmt.Errorf("the gateway ended by itself: %w", err)
+	}
+}
+
+func (g *gateway) waitReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		if status, _, err := get(ctx, g.url+"/readyz"); err == nil && status == 200 {
+			return nil
+		}
+		select {
+		case err := <-g.ended:
+			g.ended <- err
+			return errors.New("the gateway did not start; its own words stand above")
+		case <-ctx.Done():
+			return fmt.Errorf("the gateway is not ready: %w", ctx.Err())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// waitCounted waits until everything that was acknowledged is in ClickHouse.
+func (g *gateway) waitCounted(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		_, body, err := get(ctx, g.url+"/metrics")
+		if err == nil && drained(body) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the deliveries are not counted yet: %w", ctx.Err())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// run executes the binary with this demo's configuration.
+func (g *gateway) run(ctx context.Context, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, g.binary, append(args, "--config", g.config)...)
+	cmd.Stderr = os.Stderr
+	return cmd.Output()
+}
