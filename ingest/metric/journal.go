@@ -1,0 +1,66 @@
+package metric
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// JournalStat is the state of the journal at one moment.
+type JournalStat struct {
+	Bytes, MaxBytes int64
+	Segments        int
+	// Uncommitted counts the records that the drain has yet to commit.
+	Uncommitted int64
+	// OldestUncommitted is when the first of those was received or appended;
+	// zero if there is none.
+	OldestUncommitted time.Time
+}
+
+// WatchJournal asks stat for the journal's state once at each scrape, and now
+// for the time that ages are counted to. Call it once per Set.
+func (s *Set) WatchJournal(stat func() JournalStat, now func() time.Time) {
+	if s != nil {
+		s.registry.MustRegister(&journalCollector{stat, now})
+	}
+}
+
+var (
+	journalBytes    = description("leadgate_journal_bytes", "Bytes of all journal segments.")
+	journalMaxBytes = description("leadgate_journal_max_bytes", "Bytes at which the journal refuses new deliveries.")
+	journalSegments = description("leadgate_journal_segments", "Journal segment files.")
+	journalOldest   = description("leadgate_journal_oldest_uncommitted_age_seconds",
+		"Age of the oldest record that is not committed, 0 if there is none.")
+	lagRecords = description("leadgate_drain_lag_records", "Records in the journal that are not committed.")
+	lagSeconds = description("leadgate_drain_lag_seconds",
+		"How far the drain is behind: the age of the oldest record that is not committed.")
+)
+
+func description(name, help string) *prometheus.Desc { return prometheus.NewDesc(name, help, nil, nil) }
+
+type journalCollector struct {
+	stat func() JournalStat
+	now  func() time.Time
+}
+
+// Describe implements prometheus.Collector.
+func (c *journalCollector) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{journalBytes, journalMaxBytes, journalSegments, journalOldest, lagRecords, lagSeconds} {
+		out <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *journalCollector) Collect(out chan<- prometheus.Metric) {
+	stat, age := c.stat(), 0.0
+	if !stat.OldestUncommitted.IsZero() {
+		age = max(0, c.now().Sub(stat.OldestUncommitted).Seconds())
+	}
+	for d, value := range map[*prometheus.Desc]float64{
+		journalBytes: float64(stat.Bytes), journalMaxBytes: float64(stat.MaxBytes),
+		journalSegments: float64(stat.Segments), journalOldest: age,
+		lagRecords: float64(stat.Uncommitted), lagSeconds: age,
+	} {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value)
+	}
+}

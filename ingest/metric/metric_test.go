@@ -1,0 +1,129 @@
+package metric_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/leadgate/leadgate/ingest"
+	"github.com/leadgate/leadgate/ingest/metric"
+)
+
+func scrape(t *testing.T, s *metric.Set) string {
+	t.Helper()
+	w := httptest.NewRecorder()
+	s.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	text, err := io.ReadAll(w.Result().Body)
+	if err != nil || w.Code != 200 {
+		t.Fatalf("scrape: status %d, %v", w.Code, err)
+	}
+	return string(text)
+}
+
+func wantLines(t *testing.T, text string, lines ...string) {
+	t.Helper()
+	for _, line := range lines {
+		if !strings.Contains(text, "\n"+line+"\n") {
+			t.Errorf("no line %q in the scrape", line)
+		}
+	}
+}
+
+type journal struct{ err error }
+
+func (j *journal) Append(context.Context, []byte) error { return j.err }
+
+func feed(s *metric.Set) {
+	s.Answered("landing", "accepted")
+	s.Answered("landing", "unverified")
+	s.Answered("no-such-thing", "unknown_source")
+	s.Limited("landing", "address")
+	s.Panicked()
+	s.Settled("landing", ingest.Accepted, 30*time.Millisecond)
+	s.Settled("gone", ingest.Quarantined, time.Second)
+	s.Lead("landing", ingest.UniqueLead)
+	s.Rows("leads_log", 7)
+	s.Batch(3 * time.Millisecond)
+	s.Failed(metric.Sink)
+	s.Retried(metric.Sink)
+	s.Register(prometheus.NewGauge(prometheus.GaugeOpts{Name: "leadgate_more", Help: "More."}))
+}
+
+func TestSet_Feed(t *testing.T) {
+	t.Parallel()
+	s := metric.New(metric.Options{Sources: []string{"landing"}, Version: "1.2.3", Revision: "abc"})
+	feed(s)
+	j := &journal{}
+	if err := s.Appender(j).Append(t.Context(), nil); err != nil {
+		t.Error(err)
+	}
+	j.err = errors.New("disk on fire")
+	if err := s.Appender(j).Append(t.Context(), nil); !errors.Is(err, j.err) {
+		t.Errorf("the journal's error is lost: %v", err)
+	}
+	text := scrape(t, s)
+	wantLines(t, text,
+		`leadgate_edge_deliveries_total{code="accepted",source="landing"} 1`,
+		`leadgate_edge_deliveries_total{code="unverified",source="landing"} 1`,
+		`leadgate_edge_deliveries_total{code="unknown_source",source="unknown"} 1`,
+		`leadgate_limit_refusals_total{limit="address",source="landing"} 1`,
+		`leadgate_edge_panics_total 1`,
+		`leadgate_deliveries_total{source="landing",verdict="accepted"} 1`,
+		`leadgate_deliveries_total{source="unknown",verdict="quarantined"} 1`,
+		`leadgate_drain_delay_seconds_bucket{le="0.05"} 1`,
+		`leadgate_leads_total{source="landing",verdict="unique"} 1`,
+		`leadgate_rows_total{table="leads_log"} 7`,
+		`leadgate_drain_batch_seconds_count 1`,
+		`leadgate_drain_errors_total{stage="sink"} 1`,
+		`leadgate_drain_retries_total{stage="sink"} 1`,
+		`leadgate_drain_retries_total{stage="dedupe"} 0`,
+		`leadgate_journal_append_seconds_count 1`,
+		`leadgate_journal_append_errors_total 1`,
+		`leadgate_more 0`)
+	if !strings.Contains(text, `leadgate_build_info{goversion="go`) || !strings.Contains(text, `version="1.2.3"} 1`) {
+		t.Error("no build info")
+	}
+	if strings.Contains(text, "no-such-thing") || strings.Contains(text, "gone") {
+		t.Error("a name that is not configured became a label")
+	}
+}
+
+func TestSet_WatchJournal(t *testing.T) {
+	t.Parallel()
+	s := metric.New(metric.Options{})
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	stat, asked := metric.JournalStat{}, 0
+	s.WatchJournal(func() metric.JournalStat { asked++; return stat }, func() time.Time { return now })
+	wantLines(t, scrape(t, s), "leadgate_journal_oldest_uncommitted_age_seconds 0", "leadgate_drain_lag_records 0")
+
+	stat = metric.JournalStat{Bytes: 1000, MaxBytes: 5000, Segments: 2, Uncommitted: 3, OldestUncommitted: now.Add(-90 * time.Second)}
+	wantLines(t, scrape(t, s), "leadgate_journal_bytes 1000", "leadgate_journal_max_bytes 5000",
+		"leadgate_journal_segments 2", "leadgate_drain_lag_records 3", "leadgate_drain_lag_seconds 90",
+		"leadgate_journal_oldest_uncommitted_age_seconds 90")
+	if asked != 2 {
+		t.Errorf("two scrapes asked %d times", asked)
+	}
+}
+
+func TestSet_NilDoesNothing(t *testing.T) {
+	t.Parallel()
+	var s *metric.Set
+	feed(s)
+	s.WatchJournal(nil, nil)
+	s.Appended(time.Second, nil)
+	j := &journal{}
+	if s.Appender(j) != ingest.Appender(j) {
+		t.Error("a nil set wraps the journal")
+	}
+	w := httptest.NewRecorder()
+	s.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	if w.Code != 404 {
+		t.Errorf("a nil set serves %d", w.Code)
+	}
+}
