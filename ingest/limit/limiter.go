@@ -1,0 +1,151 @@
+package limit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/ulule/limiter/v3"
+	"github.com/ulule/limiter/v3/drivers/store/memory"
+)
+
+// Result says how a key stands after one more request.
+type Result struct {
+	// Limit is the count of the rate; 0 means that there is no limit.
+	Limit, Remaining int64
+	// Reset is when the window ends, in whole seconds.
+	Reset   time.Time
+	Allowed bool
+}
+
+// Options describe a Limiter.
+type Options struct {
+	// Name keeps this limiter's keys apart from others' in a shared Redis.
+	Name string
+	// Rate for each key; the zero Rate allows everything.
+	Rate Rate
+	// Redis that the nodes share, nil to count on this node only. The Limiter
+	// makes a client of its own from its options, with Timeout for everything.
+	Redis redis.UniversalClient
+	// Timeout bounds what Redis may add to a request; 50 ms if zero.
+	Timeout time.Duration
+	// Retry is how long Redis is left alone after a failure; 1 s if zero.
+	Retry time.Duration
+	// Now is the clock of Retry; time.Now if nil.
+	Now func() time.Time
+	// Log is told when counting leaves Redis and when it returns; may be nil.
+	Log *slog.Logger
+}
+
+// Limiter counts requests by key. It is safe for concurrent use.
+type Limiter struct {
+	rate   limiter.Rate
+	off    bool
+	local  limiter.Store
+	shared *sharedStore // nil: this node only
+}
+
+// Entries of ended windows are dropped this often.
+const cleanup = time.Minute
+
+// New returns a Limiter. It does not touch the network, so a Redis that is
+// away does not stop the start. Close ends its connections; the goroutine that
+// cleans the memory ends when the Limiter is collected, so make few.
+func New(o Options) (*Limiter, error) {
+	l := &Limiter{rate: limiter.Rate{Formatted: o.Rate.String(), Period: o.Rate.Per, Limit: o.Rate.Count}, off: o.Rate.Off()}
+	if l.off {
+		return l, nil
+	}
+	prefix := "leadgate:limit:" + o.Name
+	l.local = memory.NewStoreWithOptions(limiter.StoreOptions{Prefix: prefix, CleanUpInterval: cleanup})
+	if o.Redis == nil {
+		return l, nil
+	}
+	var err error
+	if l.shared, err = newSharedStore(o, prefix); err != nil {
+		return nil, fmt.Errorf("limit %s: %w", o.Name, err)
+	}
+	return l, nil
+}
+
+// Take counts one request of key. It does not fail for want of Redis; an error
+// means that the request could not be counted at all.
+func (l *Limiter) Take(ctx context.Context, key string) (Result, error) {
+	if l == nil || l.off {
+		return Result{Allowed: true}, nil
+	}
+	if l.shared != nil {
+		if state, ok := l.shared.take(ctx, key, l.rate); ok {
+			return result(state), nil
+		}
+	}
+	state, err := l.local.Get(ctx, key, l.rate)
+	if err != nil {
+		return Result{}, fmt.Errorf("count a request: %w", err)
+	}
+	return result(state), nil
+}
+
+func result(s limiter.Context) Result {
+	return Result{Limit: s.Limit, Remaining: s.Remaining, Reset: time.Unix(s.Reset, 0).UTC(), Allowed: !s.Reached}
+}
+
+// Degraded tells whether a shared limit is being counted on this node alone.
+func (l *Limiter) Degraded() bool {
+	return l != nil && l.shared != nil && l.shared.away()
+}
+
+// Close ends the connections to Redis.
+func (l *Limiter) Close() error {
+	if l == nil || l.shared == nil {
+		return nil
+	}
+	return l.shared.client.Close()
+}
+
+// breaker lets everything through while all is well, and after a failure one
+// attempt in each period.
+type breaker struct {
+	mu     sync.Mutex
+	failed bool
+	next   time.Time
+	retry  time.Duration
+	now    func() time.Time
+}
+
+func (b *breaker) allow() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.failed {
+		return true
+	}
+	now := b.now()
+	if now.Before(b.next) {
+		return false
+	}
+	b.next = now.Add(b.retry)
+	return true
+}
+
+// report notes how an attempt ended and tells whether that changed anything.
+func (b *breaker) report(failed bool) (changed bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if failed {
+		b.next = b.now().Add(b.retry)
+	}
+	changed, b.failed = b.failed != failed, failed
+	return changed
+}
+
+func (b *breaker) open() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.failed
+}
+
+var errClient = errors.New("not a client whose options can be read: give a *redis.Client or *redis.ClusterClient")
