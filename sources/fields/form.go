@@ -1,0 +1,242 @@
+package fields
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/leadgate/leadgate/ingest"
+	"github.com/leadgate/leadgate/sources/normalize"
+)
+
+// Field is one field as sent, with all its values.
+type Field struct {
+	Name   string
+	Values []string
+}
+
+// Mapping says which field has which role, by the field's exact name (for
+// JSON the path, as in "contact.email"). It goes before what names suggest.
+type Mapping struct {
+	byName    map[string]Role
+	taken     map[Role]bool // roles that are mapped are not guessed
+	honeypots map[string]bool
+	// Timed forms tell by themselves when they were sent. For the others a
+	// field that sounds like a time is an answer, unless it is mapped.
+	Timed bool
+}
+
+// NewMapping checks a mapping from roles to field names, and takes the names
+// of further honeypots: fields that only robots fill.
+func NewMapping(names map[string]string, honeypots ...string) (*Mapping, error) {
+	m := &Mapping{byName: map[string]Role{}, taken: map[Role]bool{}, honeypots: map[string]bool{}}
+	for role, name := range names {
+		var tag ingest.Tagging
+		if !slices.Contains(mappable, Role(role)) && !normalize.AddTag(&tag, role, "x") {
+			return nil, fmt.Errorf("options: fields: unknown field %q (known: %s, utm parameters and click ids)", role, known())
+		}
+		if name == "" {
+			return nil, fmt.Errorf("options: fields: %s: empty name", role)
+		}
+		if other, ok := m.byName[name]; ok {
+			return nil, fmt.Errorf("options: fields: %q is mapped to both %s and %s", name, min(role, string(other)), max(role, string(other)))
+		}
+		m.byName[name], m.taken[Role(role)] = Role(role), true
+	}
+	for _, name := range honeypots {
+		m.honeypots[name] = name != ""
+	}
+	return m, nil
+}
+
+func known() string {
+	names := make([]string, len(mappable))
+	for i, role := range mappable {
+		names[i] = string(role)
+	}
+	return strings.Join(names, ", ")
+}
+
+// Names tells whether the mapping gives this field a role.
+func (m *Mapping) Names(field string) bool {
+	_, ok := m.byName[field]
+	return ok
+}
+
+// roleOf prefers the mapping to the name. A role that is mapped to one field
+// is not taken by another one that merely sounds like it.
+func (m *Mapping) roleOf(name string) Role {
+	if role, ok := m.byName[name]; ok {
+		return role
+	}
+	if m.honeypots[name] {
+		return Honeypot
+	}
+	role := RoleOf(name)
+	if m.taken[role] || role == OccurredAt && !m.Timed {
+		return Answer
+	}
+	return role
+}
+
+// Form is what the fields mean together.
+type Form struct {
+	Lead *ingest.Lead
+	// ID is the sender's idempotency key, Time its time as written.
+	ID, Time string
+	// Contact tells whether any field is about a person, or a message.
+	Contact bool
+	// Values holds the first value of every field by its name.
+	Values map[string]string
+	digest []string
+}
+
+// Read makes a lead of the fields. Order matters only between fields of equal
+// meaning: the first that is not empty has the role, the others are answers.
+func (m *Mapping) Read(fields []Field) *Form {
+	f := &Form{Lead: new(ingest.Lead), Values: make(map[string]string, len(fields))}
+	slots := f.slots()
+	for _, field := range fields {
+		if len(field.Values) == 0 {
+			continue
+		}
+		if _, ok := f.Values[field.Name]; !ok {
+			f.Values[field.Name] = field.Values[0]
+		}
+		f.take(m, slots, field)
+	}
+	joinNames(&f.Lead.Person)
+	return f
+}
+
+// slots are the places of roles that hold one text.
+func (f *Form) slots() map[Role]*string {
+	l := f.Lead
+	return map[Role]*string{
+		ID: &f.ID, OccurredAt: &f.Time, Email: &l.Person.Email, Phone: &l.Person.Phone, Name: &l.Person.Name,
+		FirstName: &l.Person.FirstName, LastName: &l.Person.LastName, Company: &l.Person.Company,
+		Message: &l.Person.Message, VisitorID: &l.VisitorID, PageURL: &l.PageURL, Referrer: &l.Referrer,
+		FormID: &l.FormID, FormName: &l.FormName, CampaignID: &l.CampaignID, AdgroupID: &l.AdgroupID, AdID: &l.AdID,
+	}
+}
+
+func (f *Form) take(m *Mapping, slots map[Role]*string, field Field) {
+	role := m.roleOf(field.Name)
+	value := strings.TrimSpace(field.Values[0])
+	switch role {
+	case Control:
+		return
+	case Honeypot:
+		if value != "" {
+			f.Lead.SpamReasons = append(f.Lead.SpamReasons, "honeypot")
+		}
+		return
+	case Test:
+		f.Lead.Test = truthy(value)
+		return
+	case Email, Phone, Name, FirstName, LastName, Company, Message:
+		f.Contact = true
+	}
+	if role != PageURL && role != Referrer {
+		f.digest = append(f.digest, field.Name+"\x00"+strings.Join(cleaned(field.Values), "\x00"))
+	}
+	if name := tagOf(role, field.Name); name != "" && normalize.AddTag(&f.Lead.Tagging, name, value) {
+		return
+	}
+	slot := slots[role]
+	switch {
+	case slot == nil || *slot != "" && *slot != value || len(field.Values) > 1 && role != ID:
+		if slot != nil && *slot == "" {
+			*slot, field.Values = value, field.Values[1:]
+		}
+		f.answer(field)
+	case normalize.Macro(value) && role != Message:
+		// A placeholder that nobody filled in says nothing.
+	default:
+		*slot = value
+	}
+}
+
+// tagOf returns the name of the tagging parameter that a field holds: by its
+// mapping, its own name, or behind a prefix such as "hidden.".
+func tagOf(role Role, name string) string {
+	if role != Answer {
+		return string(role)
+	}
+	if cut := strings.LastIndexAny(name, ".["); cut >= 0 {
+		name = strings.TrimRight(name[cut+1:], "]")
+	}
+	return name
+}
+
+func cleaned(values []string) []string {
+	clean := make([]string, len(values))
+	for i, value := range values {
+		clean[i] = normalize.Text(value, len(value))
+	}
+	return clean
+}
+
+func truthy(value string) bool {
+	switch strings.ToLower(value) {
+	case "1", "true", "yes", "on":
+		return true
+	}
+	return false
+}
+
+// answer keeps a field that has no role; several values are a JSON array.
+func (f *Form) answer(field Field) {
+	name := strings.TrimSuffix(field.Name, "[]")
+	values := slices.DeleteFunc(slices.Clone(field.Values), func(s string) bool { return strings.TrimSpace(s) == "" })
+	if name == "" || len(values) == 0 {
+		return
+	}
+	answers := f.Lead.Person.Answers
+	if answers == nil {
+		answers = make(map[string]string)
+		f.Lead.Person.Answers = answers
+	}
+	text := values[0]
+	if len(values) > 1 {
+		list, err := json.Marshal(cleaned(values))
+		if err != nil {
+			return // strings always marshal
+		}
+		text = string(list)
+	}
+	if _, ok := answers[name]; !ok {
+		answers[name] = text
+	}
+}
+
+// joinNames mends what languages mean by "name": beside a first name it is
+// the last one, beside a last name the first (French nom, Italian nome).
+func joinNames(p *ingest.Person) {
+	contains := func(part string) bool {
+		return strings.Contains(strings.ToLower(p.Name), strings.ToLower(part))
+	}
+	switch {
+	case p.Name == "":
+		p.Name = strings.TrimSpace(p.FirstName + " " + p.LastName)
+	case p.FirstName != "" && p.LastName == "" && !contains(p.FirstName):
+		p.LastName = p.Name
+		p.Name = p.FirstName + " " + p.LastName
+	case p.LastName != "" && p.FirstName == "" && !contains(p.LastName):
+		p.FirstName = p.Name
+		p.Name = p.FirstName + " " + p.LastName
+	}
+}
+
+// Key returns what the form is counted by: the sender's id, else a hash of
+// its fields within the hour of receipt, so that a second press of the button
+// is no second lead. The addresses of the page are not part of it.
+func (f *Form) Key(received time.Time) string {
+	if id := normalize.Line(f.ID, 255); id != "" {
+		return id
+	}
+	parts := slices.Sorted(slices.Values(f.digest))
+	return "hash:" + ingest.Digest(append(parts, received.UTC().Truncate(time.Hour).Format(time.RFC3339))...)
+}

@@ -1,0 +1,319 @@
+package fields
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"mime"
+	"mime/multipart"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/htmlindex"
+
+	"github.com/leadgate/leadgate/ingest"
+)
+
+// Bounds of what a form may send. What exceeds them is too large.
+const (
+	maxFields   = 200
+	maxLeaves   = 2000 // of a JSON body, which often carries more than the lead
+	maxNameSize = 200
+	maxValues   = 100
+	maxNesting  = 16
+)
+
+// Media is a kind of body that can be read as fields.
+type Media int
+
+// The kinds of bodies.
+const (
+	URLEncoded Media = iota + 1
+	Multipart
+	JSON
+)
+
+// MediaOf tells how the body of d is to be read. JSON is also taken under
+// text/plain, which browsers send without asking (sendBeacon). Errors:
+// ErrMediaType.
+func MediaOf(d *ingest.Delivery) (Media, map[string]string, error) {
+	header := d.Header.Get("Content-Type")
+	media, params, err := mime.ParseMediaType(header)
+	object := bytes.HasPrefix(bytes.TrimLeft(d.Body, " \t\r\n"), []byte("{"))
+	switch {
+	case err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter):
+		return 0, nil, fmt.Errorf("%w: no valid Content-Type; send %s", ingest.ErrMediaType, readable)
+	case media == "application/x-www-form-urlencoded":
+		return URLEncoded, params, nil
+	case media == "multipart/form-data":
+		return Multipart, params, nil
+	case media == "application/json" || strings.HasSuffix(media, "+json") || media == "text/plain" && object:
+		return JSON, params, nil
+	}
+	return 0, nil, fmt.Errorf("%w: send %s", ingest.ErrMediaType, readable)
+}
+
+const readable = "application/x-www-form-urlencoded, multipart/form-data or application/json"
+
+// Parse reads the body of d, one JSON object or a form, as fields in the
+// order sent (JSON: in the order of names). Errors: ErrMediaType,
+// ErrMalformed, ErrTooLarge.
+func Parse(d *ingest.Delivery) ([]Field, error) {
+	media, params, err := MediaOf(d)
+	if err != nil {
+		return nil, err
+	}
+	var fields []Field
+	switch media {
+	case URLEncoded:
+		fields, err = parseURLEncoded(string(d.Body), params["charset"])
+	case Multipart:
+		fields, err = parseMultipart(d.Body, params["boundary"])
+	case JSON:
+		var value any
+		if value, err = ParseJSON(d.Body); err != nil {
+			return nil, err
+		}
+		object, ok := value.(map[string]any)
+		if !ok {
+			return nil, fmt.Errorf("%w: the body must be one JSON object", ingest.ErrMalformed)
+		}
+		fields, err = Flatten(object)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return fields, bounded(fields)
+}
+
+func bounded(fields []Field) error {
+	for _, field := range fields {
+		if len(field.Name) > maxNameSize {
+			return fmt.Errorf("%w: a field's name has more than %d bytes", ingest.ErrTooLarge, maxNameSize)
+		}
+		if len(field.Values) > maxValues {
+			return fmt.Errorf("%w: a field has more than %d values", ingest.ErrTooLarge, maxValues)
+		}
+	}
+	return nil
+}
+
+// list gathers fields in the order in which their names first appear.
+type list struct {
+	limit  int
+	fields []Field
+	index  map[string]int
+}
+
+func (l *list) add(name, value string) error {
+	name = strings.ToValidUTF8(name, "\uFFFD")
+	i, ok := l.index[name]
+	if !ok {
+		if len(l.fields) == l.limit {
+			return fmt.Errorf("%w: more than %d fields", ingest.ErrTooLarge, l.limit)
+		}
+		if l.index == nil {
+			l.index = make(map[string]int)
+		}
+		i = len(l.fields)
+		l.index[name] = i
+		l.fields = append(l.fields, Field{Name: name})
+	}
+	l.fields[i].Values = append(l.fields[i].Values, value)
+	return nil
+}
+
+func parseURLEncoded(body, charset string) ([]Field, error) {
+	l := list{limit: maxFields}
+	for body != "" {
+		var pair string
+		pair, body, _ = strings.Cut(body, "&")
+		if pair == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(pair, "=")
+		name, err := url.QueryUnescape(name)
+		if err == nil {
+			value, err = url.QueryUnescape(value)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%w: broken percent-encoding in the form", ingest.ErrMalformed)
+		}
+		if err := l.add(name, value); err != nil {
+			return nil, err
+		}
+	}
+	recode(l.fields, charset)
+	return l.fields, nil
+}
+
+// recode brings old pages' charsets to UTF-8: that of the Content-Type, or
+// what the browser wrote into the hidden field _charset_.
+func recode(fields []Field, charset string) {
+	for _, field := range fields {
+		if field.Name == "_charset_" && field.Values[0] != "" {
+			charset = field.Values[0]
+		}
+	}
+	if charset == "" || strings.EqualFold(charset, "utf-8") {
+		return
+	}
+	encoding, err := htmlindex.Get(charset)
+	if err != nil {
+		return
+	}
+	for _, field := range fields {
+		for i, value := range field.Values {
+			if text, err := encoding.NewDecoder().String(value); err == nil && !utf8.ValidString(value) {
+				field.Values[i] = text
+			}
+		}
+	}
+}
+
+// parseMultipart keeps of a file its name and size: what it holds stays in
+// the kept delivery only.
+func parseMultipart(body []byte, boundary string) ([]Field, error) {
+	if boundary == "" {
+		return nil, fmt.Errorf("%w: multipart without a boundary", ingest.ErrMalformed)
+	}
+	l := list{limit: maxFields}
+	reader := multipart.NewReader(bytes.NewReader(body), boundary)
+	for {
+		part, err := reader.NextPart()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%w: broken multipart form: %s", ingest.ErrMalformed, reason(err))
+		}
+		value, err := io.ReadAll(part)
+		if err != nil {
+			return nil, fmt.Errorf("%w: broken multipart form: %s", ingest.ErrMalformed, reason(err))
+		}
+		text := string(value)
+		if _, params, err := mime.ParseMediaType(part.Header.Get("Content-Disposition")); err == nil && params["filename"] != "" {
+			text = fmt.Sprintf("%s (%d bytes)", part.FileName(), len(value))
+		} else if _, isFile := params["filename"]; isFile {
+			continue // a file field that was left empty
+		}
+		if name := part.FormName(); name != "" {
+			if err := l.add(name, text); err != nil {
+				return nil, err
+			}
+		}
+	}
+	recode(l.fields, "")
+	return l.fields, nil
+}
+
+// reason says what is wrong with a multipart body without repeating of it.
+func reason(err error) string {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return "it ends too early"
+	}
+	return "a part cannot be read"
+}
+
+// ParseJSON reads one JSON value; numbers keep their digits (json.Number).
+// Errors: ErrMalformed, without a word of the content.
+func ParseJSON(body []byte) (any, error) {
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber()
+	var value any
+	err := dec.Decode(&value)
+	if err == nil {
+		if _, more := dec.Token(); !errors.Is(more, io.EOF) {
+			return nil, fmt.Errorf("%w: more behind the JSON value", ingest.ErrMalformed)
+		}
+		return value, nil
+	}
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		return nil, fmt.Errorf("%w: JSON at byte %d", ingest.ErrMalformed, syntax.Offset)
+	}
+	return nil, fmt.Errorf("%w: not a whole JSON value", ingest.ErrMalformed)
+}
+
+// Flatten turns a JSON object into fields: nested objects by their path
+// ("contact.email"), lists of plain values as several values. null is no
+// value. Errors: ErrTooLarge.
+func Flatten(object map[string]any) ([]Field, error) {
+	l := list{limit: maxLeaves}
+	if err := l.flatten("", object, 0); err != nil {
+		return nil, err
+	}
+	return l.fields, nil
+}
+
+func (l *list) flatten(path string, value any, depth int) error {
+	if depth > maxNesting {
+		return fmt.Errorf("%w: JSON nested deeper than %d", ingest.ErrTooLarge, maxNesting)
+	}
+	switch v := value.(type) {
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			if err := l.flatten(join(path, name), v[name], depth+1); err != nil {
+				return err
+			}
+		}
+	case []any:
+		for i, element := range v {
+			at := path
+			switch element.(type) {
+			case map[string]any, []any:
+				at = join(path, strconv.Itoa(i))
+			}
+			if err := l.flatten(at, element, depth+1); err != nil {
+				return err
+			}
+		}
+	case string:
+		return l.add(path, v)
+	case json.Number:
+		return l.add(path, v.String())
+	case bool:
+		return l.add(path, strconv.FormatBool(v))
+	}
+	return nil
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+// At returns what stands at a dotted path of a JSON value; "" is the value
+// itself. Steps into lists are numbers.
+func At(value any, path string) (any, bool) {
+	if path == "" {
+		return value, true
+	}
+	for step := range strings.SplitSeq(path, ".") {
+		switch v := value.(type) {
+		case map[string]any:
+			next, ok := v[step]
+			if !ok {
+				return nil, false
+			}
+			value = next
+		case []any:
+			i, err := strconv.Atoi(step)
+			if err != nil || i < 0 || i >= len(v) {
+				return nil, false
+			}
+			value = v[i]
+		default:
+			return nil, false
+		}
+	}
+	return value, true
+}
