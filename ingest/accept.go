@@ -37,7 +37,9 @@ func (a *Acceptor) Intake(name string) (*Intake, error) {
 
 // Accept verifies and keeps d. It answers Answer{} (no status) where the
 // sender wants nothing of its own. It may change d's header and body to
-// remove secrets, and does not keep d after it returns.
+// remove secrets, and does not keep d after it returns. Errors (wrapped):
+// ErrUnknownSource, ErrMethod, ErrUnverified, ErrMalformed, *InvalidError,
+// ErrNotKept together with what the journal said, or a source's own.
 func (a *Acceptor) Accept(ctx context.Context, d *Delivery) (Answer, error) {
 	intake, err := a.Intake(d.Source)
 	if err != nil {
@@ -50,6 +52,10 @@ func (a *Acceptor) Accept(ctx context.Context, d *Delivery) (Answer, error) {
 	}
 	if methods := intake.Methods; d.Method != "POST" && !slices.Contains(methods, d.Method) {
 		return Answer{}, fmt.Errorf("%w: %s", ErrMethod, d.Method)
+	}
+	// Intakes that take a GET read the query, so they do without a body.
+	if d.Method == "POST" && len(d.Body) == 0 && !slices.Contains(intake.Methods, "GET") {
+		return Answer{}, fmt.Errorf("%w: the request has no body", ErrMalformed)
 	}
 	if err := intake.Verify(d); err != nil {
 		return Answer{}, err
@@ -66,7 +72,7 @@ func (a *Acceptor) Accept(ctx context.Context, d *Delivery) (Answer, error) {
 		}
 	}
 	if err := a.journal.Append(ctx, AppendDelivery(nil, d)); err != nil {
-		return Answer{}, fmt.Errorf("keep delivery: %w", err)
+		return Answer{}, fmt.Errorf("keep delivery: %w: %w", ErrNotKept, err)
 	}
 	if intake.Respond != nil {
 		return intake.Respond(d, events), nil

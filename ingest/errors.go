@@ -16,6 +16,7 @@ var (
 	ErrMalformed     = errors.New("malformed")
 	ErrMediaType     = errors.New("unsupported media type")
 	ErrTooLarge      = errors.New("too large")
+	ErrNotKept       = errors.New("not kept") // by the journal, for whatever reason
 	ErrFull          = errors.New("disk budget spent")
 	ErrClosed        = errors.New("closed")
 )

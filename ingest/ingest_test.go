@@ -171,6 +171,8 @@ func TestAcceptor_KeepsOnlyWhatIsVerifiedAndValid(t *testing.T) {
 		"unverified":                {sender: sender{verify: ingest.ErrUnverified}, want: ingest.ErrUnverified},
 		"unknown source":            {change: func(d *ingest.Delivery) { d.Source = "nobody" }, want: ingest.ErrUnknownSource},
 		"wrong method":              {change: func(d *ingest.Delivery) { d.Method = "PUT" }, want: ingest.ErrMethod},
+		"empty body":                {change: func(d *ingest.Delivery) { d.Body = nil }, want: ingest.ErrMalformed},
+		"not kept":                  {disk: errors.New("input/output error"), want: ingest.ErrNotKept, kept: 1},
 		"disk full":                 {disk: full, want: ingest.ErrFull, kept: 1},
 		"first party, disk is full": {firstParty: true, disk: full, want: ingest.ErrFull, kept: 1},
 	} {
