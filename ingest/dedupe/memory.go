@@ -1,0 +1,289 @@
+package dedupe
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/leadgate/leadgate/ingest"
+	"github.com/leadgate/leadgate/ingest/identity"
+)
+
+// ErrEmpty is ingest.ErrEmpty: Redis answers, but its memory is gone or was
+// never filled. Call Rebuild.
+var ErrEmpty = ingest.ErrEmpty
+
+const day = 24 * time.Hour
+
+// Options sets a Memory up. Zero values mean the defaults.
+type Options struct {
+	// Prefix of all keys, "lg:".
+	Prefix string
+	// Window in which the same person's next lead is a duplicate: 30 days.
+	Window time.Duration
+	// WindowSlack is how late a delivery may be drained and still find its
+	// window: 7 days. It costs memory only.
+	WindowSlack time.Duration
+	// EventTTL is how long an event id is remembered: 90 days. An event that
+	// comes again later is stored again, and still counts once in the views.
+	EventTTL time.Duration
+	// ContactTTL is how long an e-mail address or phone number that is not met
+	// again is linked to its contact: 400 days.
+	ContactTTL time.Duration
+	// Workspaces that are configured; Rebuild opens these even if the store
+	// has nothing of them yet. Others are opened after they were asked for.
+	Workspaces []string
+	// Progress is called by Rebuild now and then with the rows done.
+	Progress func(rows int)
+	Now      func() time.Time
+	Log      *slog.Logger
+}
+
+// Memory is the memory of event ids and people. It is safe for concurrent use,
+// by several processes too.
+type Memory struct {
+	client redis.UniversalClient
+	opts   Options
+
+	mu    sync.Mutex
+	asked map[string]struct{} // workspaces
+}
+
+// New returns the memory in client's Redis. It does not connect.
+func New(client redis.UniversalClient, opts Options) *Memory {
+	if opts.Prefix == "" {
+		opts.Prefix = "lg:"
+	}
+	for _, d := range []struct {
+		value   *time.Duration
+		without time.Duration
+	}{
+		{&opts.Window, 30 * day}, {&opts.WindowSlack, 7 * day},
+		{&opts.EventTTL, 90 * day}, {&opts.ContactTTL, 400 * day},
+	} {
+		if *d.value <= 0 {
+			*d.value = d.without
+		}
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	m := &Memory{client: client, opts: opts, asked: make(map[string]struct{})}
+	for _, workspace := range opts.Workspaces {
+		m.asked[workspace] = struct{}{}
+	}
+	return m
+}
+
+// epochKey is the one key that scripts are given.
+func (m *Memory) epochKey(workspace string) string {
+	return m.opts.Prefix + "{" + url.QueryEscape(workspace) + "}:epoch"
+}
+
+var (
+	//go:embed common.lua
+	commonLua string
+	//go:embed claim.lua
+	claimLua string
+	//go:embed rebuild.lua
+	rebuildLua string
+
+	claimScript   = redis.NewScript(commonLua + claimLua)
+	rebuildScript = redis.NewScript(commonLua + rebuildLua)
+)
+
+// chunk is how many events one call of a script takes. It bounds how long
+// Redis serves nobody else (well under a millisecond) and spreads what a call
+// costs by itself, which in the embedded Redis is ten times what an event does.
+const chunk = 100
+
+// Claim asks, in one round trip and in the given order, which events count.
+// The answers stand in the order of the events. An event that is claimed again
+// by the same delivery gets the same answer again, so a claim may be repeated
+// after any error: one of the answers may be lost, none is wrong. Errors:
+// ErrEmpty (wrapped) when the memory must be rebuilt first, and those of Redis.
+func (m *Memory) Claim(ctx context.Context, events []ingest.Event) ([]ingest.Claim, error) {
+	var calls []call
+	open := make(map[string]int, 1) // the workspace's last call
+	for i := range events {
+		workspace := events[i].Workspace
+		at, ok := open[workspace]
+		if !ok || len(calls[at].rows) == chunk {
+			at = len(calls)
+			open[workspace] = at
+			calls = append(calls, call{workspace: workspace, args: m.claimArgs(min(chunk, len(events)-i))})
+		}
+		calls[at].rows = append(calls[at].rows, i)
+		calls[at].args = append(calls[at].args, eventArgs(&events[i])...)
+	}
+	m.remember(open)
+	if err := m.run(ctx, claimScript, calls); err != nil {
+		return nil, fmt.Errorf("claim %d events in redis: %w", len(events), err)
+	}
+	claims := make([]ingest.Claim, len(events))
+	for _, c := range calls {
+		answers, err := c.result.StringSlice()
+		if err != nil {
+			return nil, fmt.Errorf("claim %d events in redis: %w", len(events), err)
+		}
+		if len(answers) == 0 {
+			return nil, fmt.Errorf("claim events of workspace %q in redis: %w", c.workspace, ErrEmpty)
+		}
+		if len(answers) != len(c.rows) {
+			return nil, fmt.Errorf("claim events in redis: %d answers for %d events", len(answers), len(c.rows))
+		}
+		for n, row := range c.rows {
+			if claims[row], err = parseAnswer(answers[n], &events[row]); err != nil {
+				return nil, fmt.Errorf("claim event %s in redis: %w", events[row].ID, err)
+			}
+		}
+	}
+	return claims, nil
+}
+
+func (m *Memory) remember(workspaces map[string]int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for workspace := range workspaces {
+		m.asked[workspace] = struct{}{}
+	}
+}
+
+func (m *Memory) claimArgs(events int) []any {
+	windowTTL := m.opts.Window + m.opts.WindowSlack
+	return append(make([]any, 0, 4+9*events), m.opts.EventTTL.Milliseconds(), m.opts.ContactTTL.Milliseconds(),
+		windowTTL.Milliseconds(), m.opts.Window.Microseconds())
+}
+
+func eventArgs(e *ingest.Event) []any {
+	person := identity.OfEvent(e)
+	flags, print := "", ""
+	if e.Mutable {
+		flags, print = "m", fingerprint(e)
+	}
+	// Test and spam leads look their contact up, but must not tie two people
+	// together: they often carry strangers' addresses.
+	genuine := e.Lead == nil || !e.Lead.Test && len(e.Lead.SpamReasons) == 0
+	if genuine && person.Known() {
+		flags += "l"
+		if e.Lead != nil {
+			flags += "w"
+		}
+	}
+	return []any{e.ID, e.DeliveryID, print, flags, e.ReceivedAt.UnixMicro(), strconv.FormatUint(e.Version, 10),
+		person.Candidate(), person.Email, person.Phone}
+}
+
+var (
+	errAnswer = errors.New("answer not understood")
+	decisions = map[string]ingest.Decision{"n": ingest.NewEvent, "u": ingest.UpdatedEvent, "d": ingest.DuplicateEvent}
+)
+
+// parseAnswer reads decision|first received|contact|duplicate of, or "n".
+func parseAnswer(text string, e *ingest.Event) (ingest.Claim, error) {
+	if text == "n" {
+		return ingest.Claim{Decision: ingest.NewEvent, FirstReceived: e.ReceivedAt}, nil
+	}
+	fields := strings.Split(text, "|")
+	if len(fields) != 4 || decisions[fields[0]] == "" {
+		return ingest.Claim{}, errAnswer
+	}
+	first, err := strconv.ParseInt(fields[1], 10, 64)
+	if err != nil {
+		return ingest.Claim{}, errAnswer
+	}
+	return ingest.Claim{
+		Decision: decisions[fields[0]], FirstReceived: time.UnixMicro(first).UTC(),
+		ContactID: fields[2], DuplicateOf: fields[3],
+	}, nil
+}
+
+// call is one call of a script and what it answered.
+type call struct {
+	workspace string
+	rows      []int
+	args      []any
+	result    *redis.Cmd
+}
+
+// run makes all calls in one pipeline. If a server does not have the script,
+// it loads it and makes all of them again: they may be repeated.
+func (m *Memory) run(ctx context.Context, script *redis.Script, calls []call) error {
+	if len(calls) == 0 {
+		return nil
+	}
+	for attempt := 0; ; attempt++ {
+		pipe := m.client.Pipeline()
+		for i := range calls {
+			calls[i].result = script.EvalSha(ctx, pipe, []string{m.epochKey(calls[i].workspace)}, calls[i].args...)
+		}
+		_, err := pipe.Exec(ctx)
+		if err == nil {
+			return ctx.Err()
+		}
+		lost := false
+		for i := range calls {
+			lost = lost || redis.HasErrorPrefix(calls[i].result.Err(), "NOSCRIPT")
+		}
+		if !lost || attempt > 0 {
+			return err
+		}
+		if err := script.Load(ctx, m.client).Err(); err != nil {
+			return fmt.Errorf("load script: %w", err)
+		}
+	}
+}
+
+// Clear forgets everything under the prefix, which leads to ErrEmpty and so to
+// a rebuild. It removes claims whose deliveries were lost with a disk.
+func (m *Memory) Clear(ctx context.Context) error {
+	forget := func(ctx context.Context, node redis.UniversalClient) error {
+		var cursor uint64
+		for {
+			keys, next, err := node.Scan(ctx, cursor, globEscape(m.opts.Prefix)+"{*", 1000).Result()
+			if err != nil {
+				return fmt.Errorf("scan redis: %w", err)
+			}
+			if err := unlink(ctx, node, keys); err != nil {
+				return fmt.Errorf("clear redis: %w", err)
+			}
+			if cursor = next; cursor == 0 {
+				return nil
+			}
+		}
+	}
+	if cluster, ok := m.client.(*redis.ClusterClient); ok {
+		return cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+			return forget(ctx, node)
+		})
+	}
+	return forget(ctx, m.client)
+}
+
+func unlink(ctx context.Context, node redis.UniversalClient, keys []string) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	pipe := node.Pipeline() // one key a command: keys of several slots may not share one
+	for _, key := range keys {
+		pipe.Unlink(ctx, key)
+	}
+	_, err := pipe.Exec(ctx)
+	return err
+}
+
+func globEscape(text string) string {
+	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(text)
+}

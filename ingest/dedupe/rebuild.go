@@ -1,0 +1,163 @@
+package dedupe
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/leadgate/leadgate/ingest"
+	"github.com/leadgate/leadgate/ingest/identity"
+)
+
+// Loader reads what the store knows. Known calls yield for every event that
+// was received at or after since, once each and in its current state, and stops
+// at yield's first error, which it returns. Leads should come oldest first:
+// where two contacts turned out to be one person, that decides as it did before.
+type Loader interface {
+	Known(ctx context.Context, since time.Time, yield func(ingest.Known) error) error
+}
+
+// rebuildCalls is how many script calls, of chunk rows each, make a round trip.
+const rebuildCalls = 50
+
+// Rebuild fills the memory from the store and, last of all, opens it for
+// claims: a rebuild that fails half-way leaves it ErrEmpty. It keeps what is
+// known already, so it may run again, beside another process's rebuild, and
+// beside claims. Everything that was claimed earlier and not yet written is
+// unknown to the store; its owner will claim it again.
+//
+// The store does not know fingerprints: the first delivery after a rebuild of a
+// mutable event is an update even if it says nothing new.
+func (m *Memory) Rebuild(ctx context.Context, from Loader) error {
+	r := rebuild{memory: m, now: m.opts.Now(), open: make(map[string]int, 1), workspaces: make(map[string]struct{})}
+	m.mu.Lock()
+	for workspace := range m.asked {
+		r.workspaces[workspace] = struct{}{}
+	}
+	m.mu.Unlock()
+	m.opts.Log.Info("rebuilding the memory of event ids")
+	since := r.now.Add(-max(m.opts.EventTTL, m.opts.ContactTTL, m.opts.Window+m.opts.WindowSlack))
+	err := from.Known(ctx, since, func(known ingest.Known) error { return r.add(ctx, known) })
+	if err != nil {
+		return fmt.Errorf("rebuild dedupe memory: %w", err)
+	}
+	if err := r.finish(ctx); err != nil {
+		return fmt.Errorf("rebuild dedupe memory: %w", err)
+	}
+	m.opts.Log.Info("rebuilt the memory of event ids", "rows", r.rows, "took", m.opts.Now().Sub(r.now))
+	return nil
+}
+
+// rebuild is one run of Rebuild.
+type rebuild struct {
+	memory     *Memory
+	now        time.Time
+	workspaces map[string]struct{}
+	rows       int
+
+	calls []call
+	open  map[string]int
+	batch []ingest.Known
+	// later are duplicates that were read before the lead they duplicate.
+	later []ingest.Known
+}
+
+func (r *rebuild) add(ctx context.Context, known ingest.Known) error {
+	at, ok := r.open[known.Workspace]
+	if !ok || len(r.calls[at].rows) == chunk {
+		if len(r.calls) == rebuildCalls {
+			if err := r.flush(ctx); err != nil {
+				return err
+			}
+		}
+		at = len(r.calls)
+		r.open[known.Workspace] = at
+		r.workspaces[known.Workspace] = struct{}{}
+		r.calls = append(r.calls, call{workspace: known.Workspace, args: make([]any, 0, 12*chunk)})
+	}
+	r.calls[at].rows = append(r.calls[at].rows, len(r.batch))
+	r.calls[at].args = append(r.calls[at].args, r.args(&known)...)
+	r.batch = append(r.batch, known)
+	return nil
+}
+
+func (r *rebuild) args(known *ingest.Known) []any {
+	opts := &r.memory.opts
+	person := identity.Of(known.Workspace, known.Email, known.Phone)
+	state := ""
+	contactTTL, windowTTL := r.left(known, opts.ContactTTL), int64(0)
+	switch {
+	case known.Kind != ingest.LeadKind:
+	case known.Verdict == ingest.UniqueLead || known.Verdict == ingest.DuplicateLead:
+		state, windowTTL = "w", r.left(known, opts.Window+opts.WindowSlack)
+	default:
+		contactTTL = 0 // as in eventArgs: these tie nobody together
+	}
+	return []any{
+		known.EventID, r.left(known, opts.EventTTL), known.DeliveryID, known.ReceivedAt.UnixMicro(),
+		strconv.FormatUint(known.Version, 10), state, known.DuplicateOf, known.ContactID,
+		contactTTL, windowTTL, person.Email, person.Phone,
+	}
+}
+
+// left returns the milliseconds that are left of ttl, 0 if it is over.
+func (r *rebuild) left(known *ingest.Known, ttl time.Duration) int64 {
+	return max(0, (ttl - r.now.Sub(known.ReceivedAt)).Milliseconds())
+}
+
+// flush sends what has gathered, and leaves nothing.
+func (r *rebuild) flush(ctx context.Context) error {
+	if err := r.memory.run(ctx, rebuildScript, r.calls); err != nil {
+		return err
+	}
+	for _, c := range r.calls {
+		missing, err := c.result.Int64Slice()
+		if err != nil {
+			return err
+		}
+		for _, n := range missing {
+			if n < 1 || n > int64(len(c.rows)) {
+				return errAnswer
+			}
+			r.later = append(r.later, r.batch[c.rows[n-1]])
+		}
+	}
+	r.rows += len(r.batch)
+	if r.memory.opts.Progress != nil {
+		r.memory.opts.Progress(r.rows)
+	}
+	r.calls, r.batch = r.calls[:0], r.batch[:0]
+	clear(r.open)
+	return nil
+}
+
+func (r *rebuild) finish(ctx context.Context) error {
+	if err := r.flush(ctx); err != nil {
+		return err
+	}
+	// Once more, now that every event is known. What still misses its lead has
+	// outlived it: no window is open.
+	again, rows := r.later, r.rows
+	r.later = nil
+	for _, known := range again {
+		if err := r.add(ctx, known); err != nil {
+			return err
+		}
+	}
+	if err := r.flush(ctx); err != nil {
+		return err
+	}
+	r.rows = rows
+	pipe := r.memory.client.Pipeline()
+	for workspace := range r.workspaces {
+		pipe.Set(ctx, r.memory.epochKey(workspace), r.now.UnixMicro(), r.memory.opts.EventTTL)
+	}
+	if pipe.Len() == 0 {
+		return nil
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return fmt.Errorf("open the memory: %w", err)
+	}
+	return nil
+}
