@@ -1,0 +1,168 @@
+package ads
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+
+	"github.com/leadgate/leadgate/ingest"
+	"github.com/leadgate/leadgate/sources/fields"
+	"github.com/leadgate/leadgate/sources/normalize"
+	"github.com/leadgate/leadgate/sources/signature"
+)
+
+// keyMember is the member of the body that carries the shared secret.
+const keyMember = "google_key"
+
+// GoogleAds is the source type "google-ads": the webhook of Google Ads lead
+// forms, https://developers.google.com/google-ads/webhook/docs/implementation.
+// Its secrets are the form's keys. Google signs nothing: the key stands in the
+// body, and is taken out before the delivery is kept.
+type GoogleAds struct{ config ingest.SourceConfig }
+
+// NewGoogleAds returns a source of type "google-ads". It has no options.
+func NewGoogleAds(config ingest.SourceConfig) (ingest.Source, error) {
+	if err := config.RequireSecrets(); err != nil {
+		return nil, err
+	}
+	if err := config.DecodeOptions(&struct{}{}); err != nil {
+		return nil, err
+	}
+	return &GoogleAds{config: config}, nil
+}
+
+// Verify compares the key in the body.
+func (g *GoogleAds) Verify(d *ingest.Delivery) error {
+	var claim struct {
+		Key text `json:"google_key"`
+	}
+	if err := json.Unmarshal(d.Body, &claim); err != nil {
+		return fmt.Errorf("%w: the body is not a JSON object with %s", ingest.ErrUnverified, keyMember)
+	}
+	return signature.Secret(g.config.Secrets, string(claim.Key))
+}
+
+// Redact removes the key from the body, and leaves every other byte.
+func (g *GoogleAds) Redact(d *ingest.Delivery) { d.Body = withoutMember(d.Body, keyMember) }
+
+// Respond answers {}, as Google asks for.
+func (g *GoogleAds) Respond(*ingest.Delivery, []ingest.Event) ingest.Answer {
+	return ingest.Answer{Status: 200, ContentType: "application/json", Body: []byte("{}")}
+}
+
+type googleLead struct {
+	LeadID   text `json:"lead_id"`
+	UserData []struct {
+		ID    text `json:"column_id"`
+		Name  text `json:"column_name"`
+		Value text `json:"string_value"`
+	} `json:"user_column_data"`
+	FormID       text `json:"form_id"`
+	CampaignID   text `json:"campaign_id"`
+	AdgroupID    text `json:"adgroup_id"`
+	CreativeID   text `json:"creative_id"`
+	AssetGroupID text `json:"asset_group_id"`
+	ClickID      text `json:"gcl_id"`
+	Test         text `json:"is_test"`
+	Stage        text `json:"lead_stage"`
+	LeadSource   text `json:"lead_source"`
+	SubmittedAt  text `json:"lead_submit_time"`
+}
+
+// Decode reads one lead.
+func (g *GoogleAds) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
+	var p googleLead
+	if err := json.Unmarshal(d.Body, &p); err != nil {
+		return nil, fmt.Errorf("%w: the body is not the JSON of a lead", ingest.ErrMalformed)
+	}
+	if p.LeadID == "" {
+		return nil, fmt.Errorf("%w: no lead_id", ingest.ErrMalformed)
+	}
+	lead := new(fields.Mapping).Read(p.fields()).Lead
+	lead.ExternalID = string(p.LeadID)
+	lead.FormID, lead.CampaignID = p.FormID.id(), p.CampaignID.id()
+	lead.AdgroupID, lead.AdID = p.AdgroupID.id(), p.CreativeID.id()
+	lead.Test = p.Test == "true"
+	normalize.AddTag(&lead.Tagging, "gclid", string(p.ClickID))
+	lead.Attrs = map[string]string{
+		"asset_group_id": p.AssetGroupID.id(), "lead_stage": string(p.Stage), "lead_source": string(p.LeadSource),
+	}
+	maps.DeleteFunc(lead.Attrs, func(_, value string) bool { return value == "" })
+	event := ingest.Event{Kind: ingest.LeadKind, Key: string(p.LeadID), Lead: lead}
+	if p.SubmittedAt != "" {
+		var err error
+		event.OccurredAt, event.Zone, err = normalize.Time(string(p.SubmittedAt), g.config.Location)
+		if err != nil {
+			return nil, fmt.Errorf("%w: lead_submit_time: %w", ingest.ErrMalformed, err)
+		}
+	}
+	return []ingest.Event{event}, nil
+}
+
+// fields are the answers under the ids of their columns. Questions of the
+// advertiser's own have the text of the question instead, if it is told. A
+// person's own address goes before the one at work.
+func (p *googleLead) fields() []fields.Field {
+	list := make([]fields.Field, 0, len(p.UserData))
+	index := make(map[string]int, len(p.UserData))
+	var work []fields.Field
+	for _, column := range p.UserData {
+		name := columnName(string(column.ID), string(column.Name))
+		at, known := index[name]
+		switch {
+		case name == "" || column.Value == "":
+		case strings.HasPrefix(name, "work_"):
+			work = append(work, fields.Field{Name: name, Values: []string{string(column.Value)}})
+		case known:
+			list[at].Values = append(list[at].Values, string(column.Value))
+		default:
+			index[name] = len(list)
+			list = append(list, fields.Field{Name: name, Values: []string{string(column.Value)}})
+		}
+	}
+	return append(list, work...)
+}
+
+// columnName returns the name that an answer is kept under. Google's own
+// columns are in capitals: FULL_NAME, POSTAL_CODE. Forms of old told only the
+// name: "User Email".
+func columnName(id, name string) string {
+	switch {
+	case id != "" && (id == strings.ToUpper(id) || name == ""):
+		return strings.ToLower(id)
+	case name != "":
+		return name
+	}
+	return ""
+}
+
+// text is a JSON string, number, boolean or null, as text. Numbers keep their
+// digits; lists and objects are passed over.
+type text string
+
+var errText = errors.New("not a JSON value")
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (t *text) UnmarshalJSON(value []byte) error {
+	switch {
+	case len(value) == 0:
+		return errText
+	case value[0] == '"':
+		return json.Unmarshal(value, (*string)(t))
+	case value[0] == '{', value[0] == '[', string(value) == "null":
+		*t = ""
+	default:
+		*t = text(value)
+	}
+	return nil
+}
+
+// id returns an id, without the zero that stands for none.
+func (t text) id() string {
+	if t == "0" {
+		return ""
+	}
+	return string(t)
+}
