@@ -40,7 +40,7 @@ func invalid(field, reason string) error {
 
 // MappingOptions are the options of types that read leads from any JSON.
 type MappingOptions struct {
-	// Fields tells where a meaning stands: "email": "contact.mail".
+	// Fields tells where a meaning stands, seen from Root: "email": "contact.mail".
 	Fields map[string]string `json:"fields"`
 	// ID and OccurredAt are short for fields.id and fields.occurred_at.
 	ID         string `json:"id"`

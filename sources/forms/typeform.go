@@ -121,7 +121,11 @@ func (t *Typeform) fields(body *typeformDelivery) []fields.Field {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(body.Response.Hidden)) {
-		sent = append(sent, fields.Field{Name: name, Values: []string{body.Response.Hidden[name]}})
+		field := fields.Field{Name: name, Values: []string{body.Response.Hidden[name]}}
+		if fields.RoleOf(name) == fields.ID {
+			field.Name = "hidden " + name // the response has an id of its own
+		}
+		sent = append(sent, field)
 	}
 	return sent
 }

@@ -110,8 +110,9 @@ func alphanumeric(c byte) bool {
 
 // Phone returns the number in E.164 form. Region (ISO 3166 alpha-2) is the
 // country of national numbers; without one only international numbers can be
-// read. An extension is left out. A number counts as valid if its length is
-// possible in its country: newly opened ranges are not refused.
+// read. An extension is left out. An international number counts as valid if
+// its length is possible in its country, so that newly opened ranges are not
+// refused; a national one must be valid in the region, which is a guess.
 func Phone(text, region string) (string, error) {
 	text = strings.TrimSpace(text)
 	if northAmerican(text) {
@@ -125,6 +126,9 @@ func Phone(text, region string) (string, error) {
 		number, err = phonenumbers.Parse("+"+text[2:], "")
 	}
 	if err != nil || !phonenumbers.IsPossibleNumber(number) {
+		return "", errPhone
+	}
+	if text[0] != '+' && !phonenumbers.IsValidNumber(number) {
 		return "", errPhone
 	}
 	return phonenumbers.Format(number, phonenumbers.E164), nil

@@ -151,10 +151,10 @@ func Fuzz(f *testing.F, o Options) {
 	})
 }
 
-// Bench measures decoding of the first case.
-func Bench(b *testing.B, o Options) {
+// Bench measures decoding of one case, by the name of its folder.
+func Bench(b *testing.B, o Options, name string) {
 	b.Helper()
-	c, err := load(o, cases(b, o.Dir)[0])
+	c, err := load(o, filepath.Join(o.Dir, name))
 	if err != nil {
 		b.Fatal(err)
 	}
