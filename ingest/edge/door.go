@@ -1,0 +1,107 @@
+package edge
+
+import (
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// door is a listener that knows its open connections: the server cannot close
+// those that have not spoken yet, nor end those that do not end.
+type door struct {
+	net.Listener
+	mu     sync.Mutex
+	open   map[*conn]struct{}
+	closed bool
+}
+
+// Accept implements net.Listener.
+func (d *door) Accept() (net.Conn, error) {
+	raw, err := d.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	c := &conn{Conn: raw, door: d}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		_ = raw.Close()
+		return nil, net.ErrClosed
+	}
+	d.open[c] = struct{}{}
+	return c, nil
+}
+
+// Close implements net.Listener. Closing twice is no error.
+func (d *door) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return nil
+	}
+	d.closed = true
+	return d.Listener.Close()
+}
+
+// drop closes the connections that match, under the hands of their handlers,
+// and counts them.
+func (d *door) drop(match func(*conn) bool) (n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for c := range d.open {
+		if match(c) {
+			n++
+			_ = c.Conn.Close() // its handler learns of it
+		}
+	}
+	return n
+}
+
+func (d *door) count() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.open)
+}
+
+type conn struct {
+	net.Conn
+	door   *door
+	spoke  atomic.Bool // it has sent something
+	linger atomic.Bool // it was refused while still sending
+	once   sync.Once
+}
+
+// Read implements net.Conn.
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 && !c.spoke.Load() {
+		c.spoke.Store(true)
+	}
+	return n, err
+}
+
+// How long and how much a refused sender may go on.
+const (
+	lingerTime  = 2 * time.Second
+	lingerBytes = 64 << 20
+)
+
+// Close implements net.Conn. After a refusal it first reads what is still
+// coming: closing on unread bytes resets the connection, and the answer that
+// says why is lost on its way.
+func (c *conn) Close() (err error) {
+	c.once.Do(func() {
+		if tcp, ok := c.Conn.(*net.TCPConn); ok && c.linger.Load() {
+			if tcp.CloseWrite() == nil && tcp.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
+				_, _ = io.CopyN(io.Discard, tcp, lingerBytes) // however it ends, it ends
+			}
+		}
+		err = c.Conn.Close()
+		c.door.mu.Lock()
+		delete(c.door.open, c)
+		c.door.mu.Unlock()
+	})
+	return err
+}

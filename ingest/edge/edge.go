@@ -1,0 +1,209 @@
+package edge
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+)
+
+// Edge is the HTTP server. Make one with New, and either Run it or Serve and
+// Shutdown it, once.
+type Edge struct {
+	o       Options
+	app     *fiber.App
+	public  *url.URL
+	proxies []netip.Prefix
+	keys    [][sha256.Size]byte
+	apiSlot chan struct{}
+
+	// requests ends when those in flight have had their time.
+	requests context.Context
+	cut      context.CancelFunc
+	refusing atomic.Bool // the journal did not keep the latest delivery
+
+	mu       sync.Mutex
+	doors    []*door
+	stopping atomic.Bool
+}
+
+const (
+	headerRoom     = 16 << 10
+	defaultMaxBody = 1 << 20
+	requestIDName  = "X-Request-Id"
+)
+
+// New checks the options and returns an Edge that serves nothing yet.
+func New(o Options) (*Edge, error) {
+	if o.Acceptor == nil {
+		return nil, errors.New("edge: an acceptor is needed")
+	}
+	e := &Edge{o: o.withDefaults()}
+	var urlErr, proxyErr error
+	e.public, urlErr = parsePublicURL(o.PublicURL)
+	e.proxies, proxyErr = parseProxies(o.TrustedProxies)
+	if err := errors.Join(urlErr, proxyErr); err != nil {
+		return nil, err
+	}
+	for _, key := range o.APIKeys {
+		e.keys = append(e.keys, sha256.Sum256([]byte(key)))
+	}
+	e.apiSlot = make(chan struct{}, e.o.APIConcurrency)
+	e.requests, e.cut = context.WithCancel(context.Background())
+	e.app = fiber.New(fiber.Config{
+		CaseSensitive: true, StrictRouting: true,
+		DisableStartupMessage: true,
+		// Else a multipart body would be parsed, spilled into temporary files
+		// and rebuilt with other bytes than were signed.
+		DisablePreParseMultipartForm: true,
+		BodyLimit:                    int(e.maxBody("")),
+		ReadBufferSize:               headerRoom,
+		ReadTimeout:                  e.o.ReadTimeout, WriteTimeout: e.o.WriteTimeout, IdleTimeout: e.o.IdleTimeout,
+		// Nothing here asks fiber who the client is (see proxy.go); should
+		// something ever do, it is told nothing that can be forged.
+		EnableTrustedProxyCheck: true,
+		ErrorHandler:            func(c *fiber.Ctx, err error) error { e.fail(c, err); return nil },
+	})
+	e.routes()
+	e.guard()
+	return e, nil
+}
+
+func (e *Edge) routes() {
+	e.app.All("/in/:source", e.intake)
+	e.app.Get("/healthz", func(c *fiber.Ctx) error { return sendJSON(c, http.StatusOK, `{"status":"ok"}`) })
+	e.app.Get("/readyz", e.ready)
+	if e.o.MetricsPage != nil {
+		e.app.Get("/metrics", e.mount(e.o.MetricsPage))
+	}
+	if e.o.API != nil {
+		e.app.All("/api/v1/*", e.authorize, e.mount(e.o.API))
+	}
+}
+
+// guard puts our own functions around fiber's: they see every request first,
+// those too that fiber would answer by itself, and outlive its panics.
+func (e *Edge) guard() {
+	server, next := e.app.Server(), e.app.Handler()
+	methods := make(map[string]bool)
+	for _, method := range fiber.DefaultMethods {
+		methods[method] = true
+	}
+	server.CloseOnShutdown = true
+	server.Handler = func(rc *fasthttp.RequestCtx) {
+		defer e.rescue(rc)
+		e.begin(rc)
+		if methods[string(rc.Method())] {
+			next(rc)
+		} else {
+			e.failRaw(rc, fiber.ErrMethodNotAllowed)
+		}
+	}
+	inner := server.ErrorHandler
+	server.ErrorHandler = func(rc *fasthttp.RequestCtx, err error) {
+		defer e.rescue(rc)
+		e.begin(rc)
+		if c, ok := rc.Conn().(*conn); ok && unread(err) {
+			c.linger.Store(true)
+		}
+		inner(rc, err)
+	}
+	// The cap is applied before the body is read, so that a source with a
+	// small one cannot be made to hold a large one.
+	server.HeaderReceived = func(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+		return fasthttp.RequestConfig{MaxRequestBodySize: int(e.maxBody(sourceOf(string(h.RequestURI()))))}
+	}
+}
+
+// unread tells whether a request was refused while its sender is still
+// sending.
+func unread(err error) bool {
+	var small *fasthttp.ErrSmallBuffer
+	return errors.Is(err, fasthttp.ErrBodyTooLarge) || errors.As(err, &small)
+}
+
+// rescue turns a panic into a 500. The panic's value is not logged unless it
+// is the runtime's own: it may hold what was sent.
+func (e *Edge) rescue(rc *fasthttp.RequestCtx) {
+	value := recover()
+	if value == nil {
+		return
+	}
+	id := string(rc.Response.Header.Peek(requestIDName))
+	rc.Response.Reset()
+	setCommon(rc, id)
+	e.o.Metrics.Panicked()
+	e.o.Log.Error("a handler panicked", "request", id, "panic", panicText(value), "stack", stack())
+	e.failRaw(rc, errPanic)
+}
+
+// begin gives the answer what every answer has.
+func (e *Edge) begin(rc *fasthttp.RequestCtx) {
+	id := string(rc.Request.Header.Peek(requestIDName))
+	if !saneID(id) {
+		id, _ = e.o.IDs.New(e.o.Now()) // without randomness requests go unnamed; deliveries are refused
+	}
+	setCommon(rc, id)
+}
+
+func setCommon(rc *fasthttp.RequestCtx, id string) {
+	h := &rc.Response.Header
+	if id != "" {
+		h.Set(requestIDName, id)
+	}
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+}
+
+// saneID tells whether a client's request id can go into answers and logs.
+func saneID(id string) bool {
+	if id == "" || len(id) > 128 {
+		return false
+	}
+	return strings.IndexFunc(id, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && !strings.ContainsRune("._-", r)
+	}) < 0
+}
+
+func (e *Edge) maxBody(source string) int64 {
+	if e.o.MaxBody != nil {
+		if n := e.o.MaxBody(source); n > 0 {
+			return n
+		}
+	}
+	return defaultMaxBody
+}
+
+// sourceOf returns the source that a request's target names, "" if it names
+// none.
+func sourceOf(target string) string {
+	path, _, _ := strings.Cut(originForm(target), "?")
+	source, ok := strings.CutPrefix(path, "/in/")
+	if !ok || strings.Contains(source, "/") {
+		return ""
+	}
+	return source
+}
+
+func (e *Edge) ready(c *fiber.Ctx) error {
+	if e.stopping.Load() {
+		return notReady("shutting down")
+	}
+	if err := e.o.Ready(); err != nil {
+		return notReady(err.Error())
+	}
+	return sendJSON(c, http.StatusOK, `{"status":"ready"}`)
+}
+
+func sendJSON(c *fiber.Ctx, status int, body string) error {
+	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
+	return c.Status(status).SendString(body)
+}

@@ -1,0 +1,118 @@
+package edge
+
+import (
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// client is who sent a request and under which URL, as far as it can be known
+// without believing anybody who is not trusted.
+type client struct {
+	addr netip.Addr
+	// proxied is set if the connection is from a trusted proxy.
+	proxied bool
+}
+
+// clientOf returns the right-most address that is not one of our proxies: all
+// to the left of it was written by that client and may be invented.
+func (e *Edge) clientOf(c *fiber.Ctx) client {
+	peer, _ := netip.AddrFromSlice(c.Context().RemoteIP())
+	found := client{addr: peer.Unmap()}
+	if !e.trusted(found.addr) {
+		return found
+	}
+	found.proxied = true
+	lines := c.Request().Header.PeekAll(fiber.HeaderXForwardedFor)
+	for i := len(lines) - 1; i >= 0; i-- {
+		hops := strings.Split(string(lines[i]), ",")
+		for j := len(hops) - 1; j >= 0; j-- {
+			addr, ok := parseHop(hops[j])
+			if !ok {
+				return found
+			}
+			found.addr = addr
+			if !e.trusted(addr) {
+				return found
+			}
+		}
+	}
+	return found
+}
+
+// parseHop reads an address, with or without a port.
+func parseHop(text string) (netip.Addr, bool) {
+	text = strings.TrimSpace(text)
+	if addr, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil {
+		return addr.Unmap().WithZone(""), true
+	}
+	both, err := netip.ParseAddrPort(text)
+	return both.Addr().Unmap().WithZone(""), err == nil
+}
+
+func (e *Edge) trusted(addr netip.Addr) bool {
+	for _, prefix := range e.proxies {
+		if prefix.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}
+
+// limitKey is the client's address, or its network where one client commonly
+// holds a whole one.
+func (cl client) limitKey() string {
+	if cl.addr.Is6() {
+		if prefix, err := cl.addr.Prefix(64); err == nil {
+			return prefix.String()
+		}
+	}
+	return cl.addr.String()
+}
+
+// publicURL is the URL as the sender addressed it, in the sender's own
+// percent-encoding: some senders sign it.
+func (e *Edge) publicURL(c *fiber.Ctx, cl client) string {
+	scheme, host := e.public.Scheme, e.public.Host
+	if cl.proxied {
+		if proto := nearest(c, fiber.HeaderXForwardedProto); proto == "http" || proto == "https" {
+			scheme = proto
+		}
+		if name := nearest(c, fiber.HeaderXForwardedHost); saneHost(name) {
+			host = name
+		}
+	}
+	target := originForm(string(c.Request().Header.RequestURI()))
+	return scheme + "://" + host + strings.TrimRight(e.public.EscapedPath(), "/") + target
+}
+
+// nearest returns the last of the values in a header: it is the one that our
+// own proxy wrote.
+func nearest(c *fiber.Ctx, name string) string {
+	lines := c.Request().Header.PeekAll(name)
+	if len(lines) == 0 {
+		return ""
+	}
+	last := string(lines[len(lines)-1])
+	return strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])
+}
+
+func saneHost(name string) bool {
+	u, err := url.Parse("http://" + name)
+	return err == nil && name != "" && u.Host == name && u.Hostname() != ""
+}
+
+// originForm reduces a request's target to path and query: a client may send
+// the absolute form, and a fragment is never part of it.
+func originForm(target string) string {
+	if _, rest, absolute := strings.Cut(target, "://"); absolute && !strings.HasPrefix(target, "/") {
+		target = "/"
+		if i := strings.IndexAny(rest, "/?"); i >= 0 {
+			target = "/" + strings.TrimPrefix(rest[i:], "/")
+		}
+	}
+	target, _, _ = strings.Cut(target, "#")
+	return target
+}
