@@ -12,6 +12,10 @@ import (
 	"time"
 
 	"github.com/leadgate/leadgate/ingest"
+	"github.com/leadgate/leadgate/sources/ads"
+	"github.com/leadgate/leadgate/sources/calls"
+	"github.com/leadgate/leadgate/sources/clicks"
+	"github.com/leadgate/leadgate/sources/costs"
 	"github.com/leadgate/leadgate/sources/forms"
 	"github.com/leadgate/leadgate/sources/intake"
 	"github.com/leadgate/leadgate/sources/webhooks"
@@ -53,6 +57,26 @@ var types = []Type{
 	{
 		Name: "typeform", New: forms.NewTypeform, Kind: ingest.LeadKind,
 		About: "Typeform responses", Verified: "HMAC-SHA256",
+	},
+	{
+		Name: "callrail", New: calls.NewCallRail, Kind: ingest.LeadKind,
+		About: "CallRail calls, messages and forms", Verified: "HMAC-SHA1",
+	},
+	{
+		Name: "google-ads", New: ads.NewGoogleAds, Kind: ingest.LeadKind,
+		About: "Google Ads lead forms", Verified: "key in the body",
+	},
+	{
+		Name: "click", New: clicks.NewClick, Kind: ingest.TouchKind, FirstParty: true,
+		About: "clicks and visits, from the tag or a server", Verified: "nothing, or a token",
+	},
+	{
+		Name: "status", New: clicks.NewStatus, Kind: ingest.StatusKind, FirstParty: true,
+		About: "what became of a lead, from a CRM", Verified: "token",
+	},
+	{
+		Name: "cost", New: costs.NewCost, Kind: ingest.CostKind, FirstParty: true, MaxBody: 32 << 20,
+		About: "advertising costs as CSV", Verified: "token",
 	},
 }
 

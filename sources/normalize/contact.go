@@ -115,11 +115,11 @@ func alphanumeric(c byte) bool {
 // refused; a national one must be valid in the region, which is a guess.
 func Phone(text, region string) (string, error) {
 	text = strings.TrimSpace(text)
-	if northAmerican(text) {
-		return text, nil
-	}
 	if len(text) > 64 {
 		return "", errPhone
+	}
+	if text = withoutMarks(text); northAmerican(text) {
+		return text, nil
 	}
 	number, err := phonenumbers.Parse(text, region)
 	if err != nil && strings.HasPrefix(text, "00") {
@@ -132,6 +132,32 @@ func Phone(text, region string) (string, error) {
 		return "", errPhone
 	}
 	return phonenumbers.Format(number, phonenumbers.E164), nil
+}
+
+// withoutMarks takes the marks out of a number that is plain digits besides:
+// the library finds them with regular expressions, which cost it most of its
+// time. A zero in brackets, "+44 (0)20", it must see for itself.
+func withoutMarks(text string) string {
+	marks := 0
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c >= '0' && c <= '9', c == '+' && i == 0:
+		case c == ' ' || c == '-' || c == '.' || c == '(' && !strings.HasPrefix(text[i:], "(0)") || c == ')':
+			marks++
+		default:
+			return text
+		}
+	}
+	if marks == 0 {
+		return text
+	}
+	digits := make([]byte, 0, len(text)-marks)
+	for i := range len(text) {
+		if c := text[i]; c == '+' || c >= '0' && c <= '9' {
+			digits = append(digits, c)
+		}
+	}
+	return string(digits)
 }
 
 // northAmerican tells whether text is +1 with a number that can exist: the
