@@ -180,8 +180,8 @@ func recode(fields []Field, charset string) {
 // parseMultipart keeps of a file its name and size: what it holds stays in
 // the kept delivery only.
 func parseMultipart(body []byte, boundary string) ([]Field, error) {
-	if boundary == "" {
-		return nil, fmt.Errorf("%w: multipart without a boundary", ingest.ErrMalformed)
+	if boundary == "" || !bytes.Contains(body, []byte("--"+boundary)) {
+		return nil, fmt.Errorf("%w: multipart without its boundary", ingest.ErrMalformed)
 	}
 	l := list{limit: maxFields}
 	reader := multipart.NewReader(bytes.NewReader(body), boundary)

@@ -2,7 +2,7 @@ package signature_test
 
 import (
 	"crypto/ed25519"
-	"crypto/sha1" //nolint:gosec // CallRail and CallTrackingMetrics sign with it
+	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
