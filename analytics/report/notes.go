@@ -28,7 +28,7 @@ func (b *builder) notes(f facts, rows []Row) []string {
 		add("Not counted as leads: %s.", strings.Join(parts, ", "))
 	}
 	if f.quarantined > 0 {
-		add("%s of this range in quarantine: see `leadgate quarantine list`.", counted(f.quarantined, "delivery is", "deliveries are"))
+		add("%s in quarantine: see `leadgate quarantine list`.", counted(f.quarantined, "delivery of this range is", "deliveries of this range are"))
 	}
 	var inferred, leads int64
 	for _, l := range f.leads {
@@ -46,7 +46,7 @@ func (b *builder) notes(f facts, rows []Row) []string {
 			counted(b.uncounted, "touch is", "touches are"))
 	}
 	if n := f.unmatchedSales; n > 0 {
-		add("%s no lead that is known, so no price per sale is added for it.", counted(n, "sale names", "sales name"))
+		add("%s no lead that counts, so no price per sale is added for it.", counted(n, "sale names", "sales name"))
 	}
 	return notes
 }

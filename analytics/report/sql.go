@@ -100,7 +100,7 @@ func salesSQL() string {
 // unmatchedSQL counts the sales of the range whose lead is not known.
 func unmatchedSQL() string {
 	return `
-SELECT count()
+SELECT toInt64(count())
 FROM (` + wonSQL() + `) AS w
 LEFT ANTI JOIN (` + matchedSQL() + `) AS m ON w.status_id = m.status_id
 WHERE ` + inRange("w.sold_at")
