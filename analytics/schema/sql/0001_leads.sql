@@ -61,6 +61,6 @@ CREATE TABLE IF NOT EXISTS {{table "leads_log"}}{{onCluster}}
 ENGINE = {{replacing "version"}}
 PARTITION BY toYYYYMM(received_at)
 ORDER BY (workspace, lead_id)
-SETTINGS {{window}}
+SETTINGS {{settings}}
 COMMENT 'Every state of every lead, without personal data; read the view leads';
 {{distributed "leads_log" "cityHash64(workspace, lead_id)"}}

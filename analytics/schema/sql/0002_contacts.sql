@@ -17,6 +17,6 @@ CREATE TABLE IF NOT EXISTS {{table "contacts_log"}}{{onCluster}}
 ENGINE = {{replacing "version"}}
 PARTITION BY toYYYYMM(received_at)
 ORDER BY (workspace, lead_id)
-SETTINGS {{window}}
+SETTINGS {{settings}}
 COMMENT 'Personal data of every lead, one row a lead; read the views contacts and submissions';
 {{distributed "contacts_log" "cityHash64(workspace, lead_id)"}}

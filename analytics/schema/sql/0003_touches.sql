@@ -42,6 +42,6 @@ CREATE TABLE IF NOT EXISTS {{table "touches_log"}}{{onCluster}}
 ENGINE = {{replacing "version"}}
 PARTITION BY toYYYYMM(received_at)
 ORDER BY (workspace, visitor_id, occurred_at, touch_id)
-SETTINGS {{window}}
+SETTINGS {{settings}}
 COMMENT 'Every click and visit; read the view touches';
 {{distributed "touches_log" "cityHash64(workspace, visitor_id)"}}

@@ -27,6 +27,6 @@ CREATE TABLE IF NOT EXISTS {{table "costs_log"}}{{onCluster}}
 ENGINE = {{replacing "version"}}
 PARTITION BY toYYYYMM(received_at)
 ORDER BY (workspace, cost_id)
-SETTINGS {{window}}
+SETTINGS {{settings}}
 COMMENT 'Every state of every cost; read the view costs';
 {{distributed "costs_log" "cityHash64(workspace, cost_id)"}}

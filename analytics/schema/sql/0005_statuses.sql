@@ -19,6 +19,6 @@ CREATE TABLE IF NOT EXISTS {{table "statuses_log"}}{{onCluster}}
 ENGINE = {{replacing "version"}}
 PARTITION BY toYYYYMM(received_at)
 ORDER BY (workspace, status_id)
-SETTINGS {{window}}
+SETTINGS {{settings}}
 COMMENT 'What became of leads; read the view statuses';
 {{distributed "statuses_log" "cityHash64(workspace, status_id)"}}

@@ -13,6 +13,6 @@ CREATE TABLE IF NOT EXISTS {{table "deliveries_log"}}{{onCluster}}
 ENGINE = {{replacing "version"}}
 PARTITION BY toYYYYMM(received_at)
 ORDER BY (source, delivery_id)
-SETTINGS {{window}}
+SETTINGS {{settings}}
 COMMENT 'What became of every delivery; read the view deliveries';
 {{distributed "deliveries_log" "cityHash64(source, delivery_id)"}}

@@ -11,6 +11,6 @@ ENGINE = {{replacing "version"}}
 PARTITION BY toYYYYMM(received_at)
 ORDER BY (source, delivery_id)
 TTL {{rawTTL}}
-SETTINGS {{window}}
+SETTINGS {{settings}}
 COMMENT 'Deliveries as received, for replay; personal; deleted after their time';
 {{distributed "raw_log" "cityHash64(source, delivery_id)"}}

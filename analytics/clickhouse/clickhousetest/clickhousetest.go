@@ -1,0 +1,132 @@
+// Package clickhousetest gives tests the real engine.
+//
+// Its law: one engine serves a whole test binary, each test has a database of
+// its own, and in CI a missing engine fails the tests instead of skipping them.
+package clickhousetest
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/leadgate/leadgate/analytics/clickhouse"
+	"github.com/leadgate/leadgate/analytics/clickhouse/embedded"
+	"github.com/leadgate/leadgate/analytics/schema"
+)
+
+var shared struct {
+	once   sync.Once
+	dir    string
+	engine *embedded.Engine
+	err    error
+	opened atomic.Int64
+}
+
+// Main runs the tests of a package that uses Open: call it from TestMain. It
+// also is the engine's child process, when the binary is started as such.
+func Main(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "clickhouse" {
+		os.Exit(embedded.Main(os.Args[2:]))
+	}
+	code := m.Run()
+	if shared.engine != nil {
+		if err := shared.engine.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, "close the engine:", err)
+			code = max(code, 1)
+		}
+	}
+	if shared.dir != "" {
+		_ = os.RemoveAll(shared.dir)
+	}
+	os.Exit(code)
+}
+
+// Engine returns the engine that all tests of the binary share, and starts it
+// at the first call. Without an engine library the test is skipped, or fails
+// if CI is set.
+func Engine(tb testing.TB) *embedded.Engine {
+	tb.Helper()
+	library := Library(tb)
+	shared.once.Do(func() {
+		if shared.dir, shared.err = os.MkdirTemp("", "clickhousetest"); shared.err != nil {
+			return
+		}
+		shared.engine, shared.err = embedded.Start(context.Background(), embedded.Options{Dir: shared.dir, Library: library, MaxMemoryBytes: 2 << 30})
+	})
+	if shared.err != nil {
+		tb.Fatalf("start the engine: %v", shared.err)
+	}
+	return shared.engine
+}
+
+// Library returns the path of the engine library, as LEADGATE_LIBCHDB or npm
+// gave it. Without one the test is skipped, or fails if CI is set.
+func Library(tb testing.TB) string {
+	tb.Helper()
+	library, err := embedded.FindLibrary(os.Getenv("LEADGATE_LIBCHDB"))
+	if err != nil && os.Getenv("CI") == "" {
+		tb.Skipf("no engine: %v", err)
+	}
+	if err != nil {
+		tb.Fatalf("no engine: %v", err)
+	}
+	return library
+}
+
+// Open returns a connection to a new database with all tables and views. The
+// database is dropped when the test ends.
+func Open(tb testing.TB) *clickhouse.Conn {
+	tb.Helper()
+	conn := OpenEmpty(tb)
+	if _, err := schema.Migrate(tb.Context(), conn, schema.Params{}); err != nil {
+		tb.Fatal(err)
+	}
+	return conn
+}
+
+// OpenEmpty is Open without the database being made.
+func OpenEmpty(tb testing.TB) *clickhouse.Conn {
+	tb.Helper()
+	engine := Engine(tb)
+	database := fmt.Sprintf("test_%d", shared.opened.Add(1))
+	conn, err := clickhouse.Open(clickhouse.Options{URL: URL(tb, engine, database)})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := conn.Exec(context.Background(), "DROP DATABASE IF EXISTS "+database+" SYNC"); err != nil && !strings.Contains(err.Error(), "UNKNOWN_DATABASE") {
+			tb.Errorf("drop the test's database: %v", err)
+		}
+		if err := conn.Close(); err != nil {
+			tb.Errorf("close the connection: %v", err)
+		}
+	})
+	return conn
+}
+
+// URL is the engine's URL with a database.
+func URL(tb testing.TB, engine *embedded.Engine, database string) string {
+	tb.Helper()
+	u, err := url.Parse(engine.URL())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	u.Path = "/" + database
+	return u.String()
+}
+
+// Merge forces all parts of a table together, as the engine may do at any
+// time: what a view shows must be the same before and after.
+func Merge(tb testing.TB, conn *clickhouse.Conn, tables ...string) {
+	tb.Helper()
+	for _, table := range tables {
+		if err := conn.Exec(tb.Context(), "OPTIMIZE TABLE "+table+" FINAL"); err != nil {
+			tb.Fatalf("merge %s: %v", table, err)
+		}
+	}
+}

@@ -1,0 +1,117 @@
+package embedded
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/xml"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// userName is the engine's user with all rights and a password.
+const userName = "leadgate"
+
+// writeConfig writes the engine's two configuration files into dir, readable
+// by us only, and returns the path of the main one.
+func writeConfig(dir, password string, maxMemory int64) (string, error) {
+	usersPath, mainPath := filepath.Join(dir, "users.xml"), filepath.Join(dir, "engine.xml")
+	memory := "<max_server_memory_usage_to_ram_ratio>0.5</max_server_memory_usage_to_ram_ratio>"
+	if maxMemory > 0 {
+		memory = fmt.Sprintf("<max_server_memory_usage>%d</max_server_memory_usage>", maxMemory)
+	}
+	hash := sha256.Sum256([]byte(password))
+	files := map[string]string{
+		usersPath: fmt.Sprintf(usersXML, userName, hex.EncodeToString(hash[:]), userName),
+		mainPath:  fmt.Sprintf(engineXML, escape(filepath.Join(dir, "engine.log")), memory, escape(usersPath)),
+	}
+	for path, text := range files {
+		if err := writePrivate(path, []byte(text)); err != nil {
+			return "", err
+		}
+	}
+	return mainPath, nil
+}
+
+// writePrivate replaces a file in one step; only we may read it.
+func writePrivate(path string, data []byte) error {
+	temporary := path + ".new"
+	if err := os.Remove(temporary); err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	if err := os.WriteFile(temporary, data, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(temporary, path)
+}
+
+func escape(text string) string {
+	var b strings.Builder
+	_ = xml.EscapeText(&b, []byte(text)) // a Builder does not fail
+	return b.String()
+}
+
+// Log texts lose what stands between single quotes: it may be personal. Parts
+// are synced to disk by the insert: the journal forgets what was inserted.
+const engineXML = `<clickhouse>
+    <logger>
+        <level>warning</level>
+        <log>%s</log>
+        <size>10M</size>
+        <count>3</count>
+    </logger>
+    <query_masking_rules>
+        <rule>
+            <name>literals</name>
+            <regexp>'(?:[^'\\]|\\.|'')*'</regexp>
+            <replace>'?'</replace>
+        </rule>
+    </query_masking_rules>
+    <timezone>UTC</timezone>
+    %s
+    <mark_cache_size>67108864</mark_cache_size>
+    <index_mark_cache_size>16777216</index_mark_cache_size>
+    <uncompressed_cache_size>0</uncompressed_cache_size>
+    <background_pool_size>4</background_pool_size>
+    <background_schedule_pool_size>8</background_schedule_pool_size>
+    <max_concurrent_queries>64</max_concurrent_queries>
+    <merge_tree>
+        <fsync_after_insert>1</fsync_after_insert>
+        <fsync_part_directory>1</fsync_part_directory>
+        <number_of_free_entries_in_pool_to_lower_max_size_of_merge>2</number_of_free_entries_in_pool_to_lower_max_size_of_merge>
+        <number_of_free_entries_in_pool_to_execute_mutation>2</number_of_free_entries_in_pool_to_execute_mutation>
+        <number_of_free_entries_in_pool_to_execute_optimize_entire_partition>2</number_of_free_entries_in_pool_to_execute_optimize_entire_partition>
+    </merge_tree>
+    <send_crash_reports><enabled>false</enabled></send_crash_reports>
+    <user_directories><users_xml><path>%s</path></users_xml></user_directories>
+</clickhouse>
+`
+
+const usersXML = `<clickhouse>
+    <users>
+        <%s>
+            <password_sha256_hex>%s</password_sha256_hex>
+            <networks><ip>127.0.0.1</ip></networks>
+            <profile>default</profile>
+            <quota>default</quota>
+            <access_management>1</access_management>
+        </%s>
+        <default>
+            <password></password>
+            <networks><ip>127.0.0.1</ip></networks>
+            <profile>starter</profile>
+            <quota>default</quota>
+            <grants>
+                <query>GRANT SYSTEM LISTEN ON *.*</query>
+                <query>GRANT CREATE TEMPORARY TABLE ON *.*</query>
+            </grants>
+        </default>
+    </users>
+    <profiles>
+        <default/>
+        <starter><max_memory_usage>50000000</max_memory_usage></starter>
+    </profiles>
+    <quotas><default/></quotas>
+</clickhouse>
+`

@@ -1,0 +1,275 @@
+package embedded
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/gofrs/flock"
+)
+
+// What can keep an engine from starting, besides ErrNoLibrary.
+var (
+	ErrLocked   = errors.New("directory is in use by another process")
+	ErrPortBusy = errors.New("port is in use")
+)
+
+// Options of an engine. Zero values mean the defaults told.
+type Options struct {
+	// Dir holds the engine's data, configuration and log. Made if missing.
+	Dir string
+	// Library is the path of libchdb.so; FindLibrary("") if empty.
+	Library string
+	// Command starts the child; {os.Executable(), "clickhouse"} by default.
+	Command []string
+	// TCPPort and HTTPPort on 127.0.0.1; free ones are chosen if 0.
+	TCPPort, HTTPPort int
+	// MaxMemoryBytes that the engine may use; half of the machine's if 0.
+	MaxMemoryBytes int64
+	// StartTimeout is how long to wait until it answers; 1 minute if 0.
+	StartTimeout time.Duration
+	// StopTimeout is how long Close waits before it kills; 10 s if 0.
+	StopTimeout time.Duration
+	Log         *slog.Logger // discards if nil
+	// OnRestart is told of each restart: how many there were, and how long the
+	// child that died had lived. It must not block.
+	OnRestart func(restarts int, lived time.Duration)
+}
+
+// Engine is a running child. It is safe for concurrent use. The goroutines
+// that it needs end with Close.
+type Engine struct {
+	opts     Options
+	lock     *flock.Flock
+	config   string
+	password string
+	child    *child // the one running now; of the keeper alone after Start
+	pid      atomic.Int64
+	restarts atomic.Int64
+	life     context.Context // ends with Close
+	end      context.CancelFunc
+	stopped  chan struct{} // closed when the keeper has ended
+	closeErr error         // readable when stopped is closed
+}
+
+// Start starts the engine on a directory and returns when it answers. Ctx
+// bounds the start only; call Close to end it. Errors: ErrNoLibrary,
+// ErrLocked, ErrPortBusy (wrapped), or what the engine said.
+func Start(ctx context.Context, opts Options) (*Engine, error) {
+	e := &Engine{opts: opts, password: rand.Text(), stopped: make(chan struct{})}
+	e.life, e.end = context.WithCancel(context.Background())
+	if err := e.complete(); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(e.dataDir(), 0o700); err != nil {
+		return nil, fmt.Errorf("engine directory: %w; make it writable or set data_dir", err)
+	}
+	if err := e.takeLock(); err != nil {
+		return nil, err
+	}
+	if err := e.launch(ctx); err != nil {
+		return nil, errors.Join(err, e.lock.Unlock())
+	}
+	go e.keep()
+	return e, nil
+}
+
+// complete fills in defaults.
+func (e *Engine) complete() error {
+	o := &e.opts
+	if o.StartTimeout == 0 {
+		o.StartTimeout = time.Minute
+	}
+	if o.StopTimeout == 0 {
+		o.StopTimeout = 10 * time.Second
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.OnRestart == nil {
+		o.OnRestart = func(int, time.Duration) {}
+	}
+	var err error
+	if o.Dir, err = filepath.Abs(o.Dir); err != nil {
+		return fmt.Errorf("engine directory: %w", err)
+	}
+	if len(o.Command) == 0 {
+		executable, err := os.Executable()
+		if err != nil {
+			return fmt.Errorf("engine command: %w", err)
+		}
+		o.Command = []string{executable, "clickhouse"}
+	}
+	if o.Library, err = FindLibrary(o.Library); err != nil {
+		return err
+	}
+	return nil
+}
+
+func (e *Engine) dataDir() string { return filepath.Join(e.opts.Dir, "db") }
+
+func (e *Engine) takeLock() error {
+	e.lock = flock.New(filepath.Join(e.opts.Dir, "lock"), flock.SetPermissions(0o600))
+	locked, err := e.lock.TryLock()
+	if err != nil {
+		return fmt.Errorf("engine directory %s: lock: %w; make it writable or set data_dir", e.opts.Dir, err)
+	}
+	if !locked {
+		return fmt.Errorf("engine directory %s: %w; stop the other leadgate or set another data_dir", e.opts.Dir, ErrLocked)
+	}
+	return nil
+}
+
+// launch starts the first child. Where the ports are ours to choose, one that
+// somebody took meanwhile is chosen anew.
+func (e *Engine) launch(ctx context.Context) error {
+	var err error
+	if e.config, err = writeConfig(e.opts.Dir, e.password, e.opts.MaxMemoryBytes); err != nil {
+		return fmt.Errorf("engine configuration: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, e.opts.StartTimeout)
+	defer cancel()
+	wantTCP, wantHTTP := e.opts.TCPPort, e.opts.HTTPPort
+	for attempt := 1; ; attempt++ {
+		if err := e.choosePorts(wantTCP, wantHTTP); err != nil {
+			return err
+		}
+		e.child, err = e.startChild(ctx)
+		free := wantTCP == 0 || wantHTTP == 0
+		if err == nil || !free || attempt == 3 || !errors.Is(err, ErrPortBusy) {
+			return err
+		}
+	}
+}
+
+// choosePorts checks the wanted ports and chooses free ones for those that
+// are 0. Both are held until both are known, so that they differ.
+func (e *Engine) choosePorts(wantTCP, wantHTTP int) error {
+	for _, port := range []struct {
+		want int
+		got  *int
+	}{{wantTCP, &e.opts.TCPPort}, {wantHTTP, &e.opts.HTTPPort}} {
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port.want)))
+		if err != nil {
+			return fmt.Errorf("engine: %w: %w; set another, or stop what uses it", ErrPortBusy, err)
+		}
+		defer func() { _ = l.Close() }()
+		*port.got = l.Addr().(*net.TCPAddr).Port
+	}
+	return nil
+}
+
+// URL is where clickhouse-go connects, with the password. It stays the same
+// over restarts of the child.
+func (e *Engine) URL() string { return e.url("clickhouse", e.opts.TCPPort).String() }
+
+// HTTPURL is the engine's HTTP interface, with the password.
+func (e *Engine) HTTPURL() string { return e.url("http", e.opts.HTTPPort).String() }
+
+func (e *Engine) url(scheme string, port int) *url.URL {
+	return &url.URL{Scheme: scheme, User: url.UserPassword(userName, e.password), Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}
+}
+
+// PID is the child's process id at this moment.
+func (e *Engine) PID() int { return int(e.pid.Load()) }
+
+// Restarts counts how often the child died and was started again.
+func (e *Engine) Restarts() int { return int(e.restarts.Load()) }
+
+// Close stops the engine: gracefully, then by force. It returns when the
+// child is gone. Further calls do the same and return the same.
+func (e *Engine) Close() error {
+	e.end()
+	<-e.stopped
+	return e.closeErr
+}
+
+// keep runs until Close and starts the child again whenever it dies alone.
+func (e *Engine) keep() {
+	defer close(e.stopped)
+	pause := time.Duration(0)
+	for {
+		select {
+		case <-e.life.Done():
+			e.closeErr = e.shutdown()
+			return
+		case <-e.child.exited:
+		}
+		lived := time.Since(e.child.started)
+		if pause = nextPause(pause, lived); !e.revive(lived, pause) {
+			e.closeErr = e.shutdown()
+			return
+		}
+	}
+}
+
+// nextPause is 0 after a child that lived long, else it doubles up to 10 s.
+func nextPause(pause, lived time.Duration) time.Duration {
+	switch {
+	case lived > 30*time.Second:
+		return 0
+	case pause == 0:
+		return 100 * time.Millisecond
+	}
+	return min(2*pause, 10*time.Second)
+}
+
+// revive starts a new child in place of the dead one, after a pause if the
+// last ones died young. It returns false when the engine is to stop instead.
+func (e *Engine) revive(lived, pause time.Duration) bool {
+	restarts := int(e.restarts.Add(1))
+	e.opts.Log.Error("engine died, starting it again", "took", lived, "restarts", restarts, "err", e.child.failure())
+	e.opts.OnRestart(restarts, lived)
+	if restarts > 1 && pause > 0 {
+		select {
+		case <-e.life.Done():
+			return false
+		case <-time.After(pause):
+		}
+	}
+	ctx, cancel := context.WithTimeout(e.life, e.opts.StartTimeout)
+	defer cancel()
+	c, err := e.startChild(ctx)
+	e.child = c
+	if err != nil && e.life.Err() == nil {
+		e.opts.Log.Error("engine does not start", "err", err)
+	}
+	return e.life.Err() == nil
+}
+
+// shutdown ends the child and gives the directory back.
+func (e *Engine) shutdown() error {
+	err := os.Remove(filepath.Join(e.opts.Dir, runtimeName))
+	if os.IsNotExist(err) {
+		err = nil
+	}
+	select {
+	case <-e.child.exited:
+	default:
+		ctx, cancel := context.WithTimeout(context.Background(), e.opts.StopTimeout)
+		defer cancel()
+		kill := withConn(e.URL(), func(conn clickhouse.Conn) error { return conn.Exec(ctx, stopServing) })
+		if kill == nil {
+			select {
+			case <-e.child.exited:
+			case <-ctx.Done():
+				kill = ctx.Err()
+			}
+		}
+		if kill != nil {
+			e.opts.Log.Warn("engine does not stop by itself, killing it", "err", kill)
+		}
+		e.child.kill()
+	}
+	return errors.Join(err, e.lock.Unlock())
+}

@@ -1,0 +1,152 @@
+package schema
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"text/template"
+	"time"
+)
+
+//go:embed sql/*.sql
+var files embed.FS
+
+// Params say what the tables are made for.
+type Params struct {
+	// Database; the connection's if empty.
+	Database string
+	// Cluster is the name of a cluster of the server's configuration; empty
+	// for a single node. Its nodes need the macros {shard} and {replica}.
+	Cluster string
+	// RawTTL is how long raw deliveries are kept, in whole days; 30 days if 0.
+	RawTTL time.Duration
+}
+
+// Migration is one numbered file.
+type Migration struct {
+	Version    int
+	Name       string
+	Statements []string
+}
+
+var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// Render returns the migrations in their order, as they would be run. It
+// fails on names that are not plain identifiers.
+func Render(p Params) ([]Migration, error) {
+	p, err := p.complete()
+	if err != nil {
+		return nil, err
+	}
+	paths, err := fs.Glob(files, "sql/*.sql")
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(paths)
+	var migrations []Migration
+	for _, path := range paths {
+		text, err := files.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		m, err := p.render(strings.TrimSuffix(strings.TrimPrefix(path, "sql/"), ".sql"), string(text))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		migrations = append(migrations, m)
+	}
+	return migrations, nil
+}
+
+func (p Params) complete() (Params, error) {
+	var errs []error
+	if !identifier.MatchString(p.Database) {
+		errs = append(errs, fmt.Errorf("database: want letters, digits and _ (got %q)", p.Database))
+	}
+	if p.Cluster != "" && !identifier.MatchString(p.Cluster) {
+		errs = append(errs, fmt.Errorf("clickhouse.cluster: want letters, digits and _ (got %q)", p.Cluster))
+	}
+	if p.RawTTL == 0 {
+		p.RawTTL = 30 * 24 * time.Hour
+	}
+	if p.RawTTL < 24*time.Hour {
+		errs = append(errs, fmt.Errorf("time to keep raw deliveries: want at least a day (got %s)", p.RawTTL))
+	}
+	return p, errors.Join(errs...)
+}
+
+func (p Params) render(name, text string) (Migration, error) {
+	number, name, _ := strings.Cut(name, "_")
+	version, err := strconv.Atoi(number)
+	if err != nil {
+		return Migration{}, fmt.Errorf("no number: %w", err)
+	}
+	t, err := template.New(name).Funcs(p.functions()).Parse(text)
+	if err != nil {
+		return Migration{}, err
+	}
+	var b strings.Builder
+	if err := t.Execute(&b, nil); err != nil {
+		return Migration{}, err
+	}
+	m := Migration{Version: version, Name: name}
+	for statement := range strings.SplitSeq(b.String(), ";\n") {
+		if statement = strings.TrimSpace(statement); statement != "" {
+			m.Statements = append(m.Statements, statement)
+		}
+	}
+	return m, nil
+}
+
+// dedupWindow is how many inserts back, per table and partition, a repeated
+// token is recognised. A batch is retried until it is in, so its repetitions
+// are close together; this is a hundred times more than can be in between.
+const dedupWindow = 10_000
+
+func (p Params) functions() template.FuncMap {
+	onCluster := ""
+	if p.Cluster != "" {
+		onCluster = " ON CLUSTER " + p.Cluster
+	}
+	qualified := func(name string) string { return p.Database + "." + name }
+	return template.FuncMap{
+		"name":      qualified,
+		"onCluster": func() string { return onCluster },
+		"table": func(name string) string {
+			if p.Cluster != "" {
+				name += "_local"
+			}
+			return qualified(name)
+		},
+		"replacing": func(version string) string {
+			if p.Cluster != "" {
+				return fmt.Sprintf("ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', %s)", version)
+			}
+			return fmt.Sprintf("ReplacingMergeTree(%s)", version)
+		},
+		"settings": func() string {
+			durable := "fsync_after_insert = 1, fsync_part_directory = 1"
+			if p.Cluster != "" {
+				return fmt.Sprintf("replicated_deduplication_window = %d, replicated_deduplication_window_seconds = 2592000,\n    %s", dedupWindow, durable)
+			}
+			return fmt.Sprintf("non_replicated_deduplication_window = %d, %s", dedupWindow, durable)
+		},
+		"distributed": func(name, shardBy string) string {
+			if p.Cluster == "" {
+				return ""
+			}
+			return fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s%s AS %s_local\nENGINE = Distributed(%s, %s, %s_local, %s);\n",
+				qualified(name), onCluster, qualified(name), p.Cluster, p.Database, name, shardBy)
+		},
+		"rawTTL": func() string { return rawTTL(p.RawTTL) },
+	}
+}
+
+func rawTTL(d time.Duration) string {
+	return fmt.Sprintf("toDateTime(received_at) + toIntervalDay(%d)", int(d/(24*time.Hour)))
+}
