@@ -45,18 +45,15 @@ func (d *door) Close() error {
 	return d.Listener.Close()
 }
 
-// drop closes the connections that match, under the hands of their handlers,
-// and counts them.
-func (d *door) drop(match func(*conn) bool) (n int) {
+// drop closes the connections that match, under the hands of their handlers.
+func (d *door) drop(match func(*conn) bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for c := range d.open {
 		if match(c) {
-			n++
 			_ = c.Conn.Close() // its handler learns of it
 		}
 	}
-	return n
 }
 
 func (d *door) count() int {

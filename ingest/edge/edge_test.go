@@ -246,13 +246,13 @@ func TestIntake_KeepsTheWholeRequest(t *testing.T) {
 	r := s.do(t, "POST", "/in/landing?a=%7e&b=%C3%A9+x&a=2", "e=1\x00\xff", "Content-Type: application/x-odd",
 		"X-Signature: v1,AbC", "X-Many: 1", "X-Many: 2", "Cookie: a=b")
 	d := s.journal.only(t)
-	if want := `{"id":"` + d.ID + `","status":"accepted"}`; r.StatusCode != 200 || r.body != want {
+	if want := `{"id":"` + d.ID + `","status":"accepted"}`; r.StatusCode != http.StatusOK || r.body != want {
 		t.Errorf("got %d %s, want %s", r.StatusCode, r.body, want)
 	}
 	if r.Header.Get("Content-Type") != "application/json" || r.Header.Get("Server") != "" {
 		t.Errorf("header %v", r.Header)
 	}
-	if len(d.ID) != 26 || d.Source != "landing" || d.Method != "POST" || d.RemoteAddr != "127.0.0.1" {
+	if len(d.ID) != 26 || d.Source != "landing" || d.Method != http.MethodPost || d.RemoteAddr != "127.0.0.1" {
 		t.Errorf("got %+v", d)
 	}
 	if want := time.Date(2026, 3, 1, 11, 0, 0, 123456000, time.UTC); !d.ReceivedAt.Equal(want) {
@@ -276,7 +276,7 @@ func TestIntake_KeepsMultipartAsSent(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
 	body := "--x\r\ncontent-disposition: form-data; name=\"email\"\r\n\r\na@example.com\r\n--x--\r\nepilogue"
-	if r := s.do(t, "POST", "/in/landing", body, "Content-Type: multipart/form-data; boundary=x"); r.StatusCode != 200 {
+	if r := s.do(t, "POST", "/in/landing", body, "Content-Type: multipart/form-data; boundary=x"); r.StatusCode != http.StatusOK {
 		t.Fatalf("got %d %s", r.StatusCode, r.body)
 	}
 	if d := s.journal.only(t); string(d.Body) != body {
@@ -303,7 +303,7 @@ func TestIntake_NothingAliasesTheServersBuffers(t *testing.T) {
 		wg.Go(func() {
 			for i := range 50 {
 				mark := fmt.Sprintf("%d-%d-%s", worker, i, strings.Repeat("x", i))
-				if r, err := s.try("POST", "/in/landing?mark="+mark, strings.NewReader("body "+mark), "X-Mark: "+mark); err != nil || r.StatusCode != 200 {
+				if r, err := s.try("POST", "/in/landing?mark="+mark, strings.NewReader("body "+mark), "X-Mark: "+mark); err != nil || r.StatusCode != http.StatusOK {
 					t.Errorf("%s: %v", mark, err)
 				}
 			}
@@ -315,7 +315,7 @@ func TestIntake_NothingAliasesTheServersBuffers(t *testing.T) {
 	}
 	for id, d := range kept {
 		_, mark, _ := strings.Cut(d.URL, "?mark=")
-		if d.ID != id || d.Source != "landing" || d.Method != "POST" || string(d.Body) != "body "+mark || d.Header.Get("X-Mark") != mark {
+		if d.ID != id || d.Source != "landing" || d.Method != http.MethodPost || string(d.Body) != "body "+mark || d.Header.Get("X-Mark") != mark {
 			t.Errorf("%s became %+v, body %q", mark, d.Header, d.Body)
 		}
 	}
@@ -349,7 +349,7 @@ func TestIntake_ChallengeWithoutBody(t *testing.T) {
 		}
 	})
 	for _, method := range []string{"GET", "POST"} {
-		if r := s.do(t, method, "/in/landing?challenge=42", ""); r.StatusCode != 200 || r.body != "42" {
+		if r := s.do(t, method, "/in/landing?challenge=42", ""); r.StatusCode != http.StatusOK || r.body != "42" {
 			t.Errorf("%s: got %d %q", method, r.StatusCode, r.body)
 		}
 	}

@@ -125,13 +125,17 @@ func clip(text string) string {
 // fail answers with the failure that err is, as a page if a browser asked.
 func (e *Edge) fail(c *fiber.Ctx, err error) {
 	f := failureOf(err)
-	if f == errPanic && err != error(errPanic) {
+	if f == errPanic && !errors.Is(err, errPanic) {
 		// Not the error's text: nobody vouches that it repeats nothing of what was sent.
 		e.o.Log.Error("a request failed", "request", c.GetRespHeader(requestIDName), "type", fmt.Sprintf("%T", err))
 	}
 	source := sourceOf(string(c.Request().Header.RequestURI()))
 	if source != "" {
 		e.o.Metrics.Answered(source, f.Code)
+		// A request that was refused before its handler, or that panicked.
+		if intake, unknown := e.o.Acceptor.Intake(source); unknown == nil && c.GetRespHeader(fiber.HeaderVary) == "" {
+			e.allowOrigin(c, intake)
+		}
 	}
 	if f.retry > 0 {
 		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(int(f.retry.Seconds())))

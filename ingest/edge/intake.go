@@ -153,7 +153,10 @@ func (e *Edge) limit(c *fiber.Ctx, l Limiter, name, key, source string) error {
 		return nil
 	}
 	r, err := l.Take(e.requests, key)
-	if err != nil || r.Limit <= 0 {
+	if err != nil {
+		return nil //nolint:nilerr // what cannot be counted passes: a limit must not cost a lead
+	}
+	if r.Limit <= 0 {
 		return nil
 	}
 	left := strconv.FormatInt(max(0, r.Reset.Unix()-e.o.Now().Unix()), 10)

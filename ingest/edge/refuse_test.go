@@ -79,7 +79,7 @@ func TestErrors_JournalRefuses(t *testing.T) {
 	f(ingest.ErrClosed, "not_kept", "5")
 	f(errDisk, "not_kept", "5")
 	s.journal.fail(nil)
-	if r := s.do(t, "POST", "/in/landing", "x"); r.StatusCode != 200 {
+	if r := s.do(t, "POST", "/in/landing", "x"); r.StatusCode != http.StatusOK {
 		t.Errorf("got %d", r.StatusCode)
 	}
 	log := s.log.String()
@@ -129,7 +129,7 @@ func TestBody_Caps(t *testing.T) {
 			return 0
 		}
 	})
-	if r := s.do(t, "POST", "/in/landing", strings.Repeat("x", 1000)); r.StatusCode != 200 {
+	if r := s.do(t, "POST", "/in/landing", strings.Repeat("x", 1000)); r.StatusCode != http.StatusOK {
 		t.Errorf("at the cap: %d", r.StatusCode)
 	}
 	chunked := func(n int) io.Reader { return io.MultiReader(strings.NewReader(strings.Repeat("x", n))) }
@@ -144,8 +144,22 @@ func TestBody_Caps(t *testing.T) {
 	// A source that is not configured has the default of 1 MiB.
 	s.do(t, "POST", "/in/nobody", strings.Repeat("x", 2<<20)).wantError(t, 413, "too_large")
 	s.do(t, "POST", "/in/nobody", strings.Repeat("x", 1000_000)).wantError(t, 404, "unknown_source")
+	// The script of an allowed page can read the refusal.
+	r := s.do(t, "POST", "/in/landing", strings.Repeat("x", 2000), "Origin: https://leads.example.com")
+	if r.StatusCode != http.StatusRequestEntityTooLarge || r.Header.Get("Access-Control-Allow-Origin") != "https://leads.example.com" {
+		t.Errorf("got %d %v", r.StatusCode, r.Header)
+	}
 	if n := len(s.journal.deliveries(t)); n != 1 {
 		t.Errorf("%d deliveries were kept, want 1", n)
+	}
+}
+
+func TestBody_Expect100Continue(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	r := s.do(t, "POST", "/in/landing", "x", "Expect: 100-continue")
+	if d := s.journal.only(t); r.StatusCode != http.StatusOK || string(d.Body) != "x" || d.Header.Get("Expect") != "" {
+		t.Errorf("got %d, kept %+v", r.StatusCode, d)
 	}
 }
 
@@ -175,7 +189,7 @@ func TestBody_Encodings(t *testing.T) {
 		{"deflate", zlibbed.String()}, {"deflate", deflated.String()}, {"identity", string(text)},
 	} {
 		before := len(s.journal.deliveries(t))
-		if r := s.do(t, "POST", "/in/landing", c.body, "Content-Encoding: "+c.encoding); r.StatusCode != 200 {
+		if r := s.do(t, "POST", "/in/landing", c.body, "Content-Encoding: "+c.encoding); r.StatusCode != http.StatusOK {
 			t.Errorf("%s: got %d %s", c.encoding, r.StatusCode, r.body)
 			continue
 		}
@@ -201,12 +215,12 @@ func TestBody_Encodings(t *testing.T) {
 	refuse("gzip", gzipped[:len(gzipped)-6], 400, "malformed")         // cut off
 	refuse("gzip", gzipped[:len(gzipped)-1]+"\x01", 400, "malformed")  // wrong length at the end
 	refuse("deflate", "\xff\xff\xff\xff", 400, "malformed")            // nothing of the kind
-	refuse("gzip", packed(t, make([]byte, 64<<20)), 413, "too_large")  // a bomb of 64 KiB
+	refuse("gzip", packed(t, make([]byte, 16<<20)), 413, "too_large")  // a bomb of 16 KiB
 	refuse("gzip", packed(t, make([]byte, 1<<20+1)), 413, "too_large") // just over
 	if n := len(s.journal.deliveries(t)); n != kept {
 		t.Errorf("%d refused bodies were kept", n-kept)
 	}
-	if r := s.do(t, "POST", "/in/landing", packed(t, make([]byte, 1<<20)), "Content-Encoding: gzip"); r.StatusCode != 200 {
+	if r := s.do(t, "POST", "/in/landing", packed(t, make([]byte, 1<<20)), "Content-Encoding: gzip"); r.StatusCode != http.StatusOK {
 		t.Errorf("at the cap: got %d", r.StatusCode)
 	}
 }
@@ -214,7 +228,7 @@ func TestBody_Encodings(t *testing.T) {
 func TestHeader_TooLarge(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
-	if r := s.do(t, "POST", "/in/landing", "x", "X-Long: "+strings.Repeat("a", 12<<10)); r.StatusCode != 200 {
+	if r := s.do(t, "POST", "/in/landing", "x", "X-Long: "+strings.Repeat("a", 12<<10)); r.StatusCode != http.StatusOK {
 		t.Errorf("12 KiB: got %d", r.StatusCode)
 	}
 	s.do(t, "POST", "/in/landing", "x", "X-Long: "+strings.Repeat("a", 40<<10)).wantError(t, 431, "headers_too_large")
@@ -279,7 +293,7 @@ func TestErrors_Page(t *testing.T) {
 	})
 	browser := "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 	r := s.do(t, "POST", "/in/landing", "email=x", browser, "Referer: https://www.example.com/offer?a=1&b=2")
-	if r.StatusCode != 422 || r.Header.Get("Content-Type") != "text/html; charset=utf-8" {
+	if r.StatusCode != http.StatusUnprocessableEntity || r.Header.Get("Content-Type") != "text/html; charset=utf-8" {
 		t.Fatalf("got %d %v", r.StatusCode, r.Header)
 	}
 	for _, want := range []string{"Please check the form", "<dt>email</dt><dd>is not an address</dd>", "&lt;b&gt;name", "is &lt;i&gt;missing",
@@ -296,7 +310,7 @@ func TestErrors_Page(t *testing.T) {
 		t.Errorf("a script became a link:\n%s", r.body)
 	}
 	r = s.do(t, "POST", "/in/landing", strings.Repeat("x", 2<<20), browser)
-	if r.StatusCode != 413 || !strings.Contains(r.body, "That was too much") {
+	if r.StatusCode != http.StatusRequestEntityTooLarge || !strings.Contains(r.body, "That was too much") {
 		t.Errorf("got %d %s", r.StatusCode, r.body)
 	}
 	for _, accept := range []string{"*/*", "application/json", "application/json, text/html;q=0.5"} {

@@ -86,18 +86,22 @@ func (e *Edge) Shutdown(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
+	// Handlers that heed their context now answer 503 by themselves.
 	e.cut()
-	lost := 0
+	waitFor(cutTime, func() bool { return connections(doors) == 0 })
 	for _, d := range doors {
-		lost += d.drop(func(*conn) bool { return true })
+		d.drop(func(*conn) bool { return true })
 	}
-	if !waitFor(time.Second, func() bool { return e.connections(doors) == 0 }) {
-		return fmt.Errorf("shut down the edge: %d requests do not end: %w", e.connections(doors), err)
+	if !waitFor(time.Second, func() bool { return connections(doors) == 0 }) {
+		return fmt.Errorf("shut down the edge: %d requests do not end: %w", connections(doors), err)
 	}
-	return fmt.Errorf("shut down the edge: %d requests were not over at the deadline and were cut off: %w", lost, err)
+	return fmt.Errorf("shut down the edge: requests that were not over at the deadline were cut off: %w", err)
 }
 
-func (*Edge) connections(doors []*door) (n int) {
+// cutTime is what requests get to answer that they were cut off.
+const cutTime = 200 * time.Millisecond
+
+func connections(doors []*door) (n int) {
 	for _, d := range doors {
 		n += d.count()
 	}
