@@ -7,9 +7,11 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -98,4 +100,77 @@ func TestKill(t *testing.T) {
 		t.Errorf("killing a process is no damage: %+v", s)
 	}
 	t.Logf("%d records acknowledged, %d found", len(acked), len(found))
+}
+
+// Every operation on a file from a certain one on fails, a write half way: for
+// each such moment of a life with repair, rotation, commits and deletion, the
+// next process finds what was acknowledged and not committed.
+func TestCrashAtEveryStep(t *testing.T) {
+	t.Parallel()
+	const frozen = 1 << 30
+	for last, done := 0, false; !done; last++ {
+		var steps atomic.Int64
+		steps.Store(frozen)
+		fail := func(string) error {
+			if steps.Add(-1) < 0 {
+				return errDisk
+			}
+			return nil
+		}
+		files := &faults{sync: fail, truncate: fail, open: fail}
+		files.write = func(path string, data []byte) (int, error) {
+			if err := fail(path); err != nil {
+				return len(data) / 2, err
+			}
+			return len(data), nil
+		}
+		dir := t.TempDir()
+		opts := Options{Dir: dir, SegmentBytes: evenSegment, OpenFile: files.OpenFile}
+		l := mustOpen(t, opts)
+		for i := range 5 {
+			mustAppend(t, l, even(i))
+		}
+		mustClose(t, l)
+		edit(t, segmentPath(dir, 1), func(text []byte) []byte { return append(text, "torn"...) })
+
+		steps.Store(int64(last))
+		next, committed := 5, 0
+		func() {
+			l, err := Open(opts)
+			if err != nil {
+				return
+			}
+			defer func() { _ = l.Close() }() // the disk is gone; it must only not hang
+			for ; next < 30; next++ {
+				if l.Append(t.Context(), even(next)) != nil {
+					return
+				}
+				if next%7 != 0 {
+					continue
+				}
+				got, err := l.Read(t.Context(), l.Committed(), 6, 0)
+				if err != nil || l.Commit(t.Context(), got[len(got)-1].Next) != nil {
+					return
+				}
+				committed = numberOf(got[len(got)-1].Data) + 1
+			}
+			done = true
+		}()
+
+		l = mustOpen(t, Options{Dir: dir})
+		mustAppend(t, l, even(99))
+		found := numbersOf(readAll(t, l, l.Committed()))
+		for i := committed + 6; i < next; i++ { // the commit that failed may count
+			if !slices.Contains(found, i) {
+				t.Errorf("failed at step %d: record %d of %d (%d committed) is lost; found %v", last, i, next, committed, found)
+			}
+		}
+		if s := l.Stat(); s.Damaged != 0 {
+			t.Errorf("failed at step %d: %+v", last, s)
+		}
+		mustClose(t, l)
+		if last > 500 {
+			t.Fatal("never done")
+		}
+	}
 }

@@ -265,6 +265,9 @@ func (l *Log) wakeReaders() {
 	}
 }
 
+// maxLogged is how many damaged places get a log line; all are counted.
+const maxLogged = 1000
+
 // noteDamage counts and logs a damaged place, once in the life of the log, and
 // keeps its segment from being deleted. skipped is how many bytes were stepped
 // over, 0 if that is not known.
@@ -281,11 +284,12 @@ func (l *Log) noteDamage(err error, skipped int64) {
 		l.stat.Damaged++
 		l.stat.Skipped += skipped
 	}
+	quiet := known || l.stat.Damaged > maxLogged
 	if s := l.find(corrupt.Segment); s != nil {
 		s.keep = true
 	}
 	l.mu.Unlock()
-	if !known {
+	if !quiet {
 		l.opts.Log.LogAttrs(context.Background(), slog.LevelError, "journal damaged; stepped over to the next whole record",
 			slog.String("dir", l.opts.Dir), slog.Uint64("segment", corrupt.Segment), slog.Int64("offset", corrupt.Offset),
 			slog.Int64("skipped", skipped), slog.Any("err", corrupt.Err))

@@ -60,10 +60,10 @@ func Open(options Options) (*Log, error) {
 func makeDir(opts *Options) error {
 	info, err := os.Stat(opts.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err := os.MkdirAll(opts.Dir, dirMode); err != nil {
+		if err := makeDirs(opts.Dir); err != nil {
 			return fmt.Errorf("make journal directory: %w; make it by hand or set another data_dir", err)
 		}
-		return syncDir(filepath.Dir(opts.Dir))
+		return nil
 	}
 	switch {
 	case err != nil:
@@ -75,6 +75,22 @@ func makeDir(opts *Options) error {
 			"dir", opts.Dir, "mode", info.Mode().Perm().String())
 	}
 	return nil
+}
+
+// makeDirs is os.MkdirAll, made durable: an fsync of a file does not keep the
+// directories above it.
+func makeDirs(dir string) error {
+	err := os.Mkdir(dir, dirMode)
+	if parent := filepath.Dir(dir); errors.Is(err, fs.ErrNotExist) && parent != dir {
+		if err := makeDirs(parent); err != nil {
+			return err
+		}
+		err = os.Mkdir(dir, dirMode)
+	}
+	if err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(dir))
 }
 
 // load brings the log to the state that the directory shows.
@@ -253,6 +269,10 @@ func (l *Log) start() error {
 		number = max(number, l.segments[n-1].number+1)
 		if s := l.reusable(); s != nil {
 			number, aside = s.number, s.aside
+			if s.size < headerSize {
+				l.opts.Log.Warn("journal's last segment has no whole header, as after a crash; it is made anew",
+					"dir", l.opts.Dir, "segment", number, "bytes", s.size)
+			}
 			l.segments = l.segments[:n-1]
 		}
 	}

@@ -142,12 +142,12 @@ func segmentsIn(tb testing.TB, dir string) []uint64 {
 
 // faults opens files that fail when told to.
 type faults struct {
-	mu     sync.Mutex
-	write  func(path string, data []byte) (int, error) // nil data was written: fail; see faultyFile
-	sync   func(path string) error
-	open   func(path string) error
-	syncs  int // of segment files
-	writes int // to segment files
+	mu       sync.Mutex
+	write    func(path string, data []byte) (int, error) // how much to write
+	sync     func(path string) error
+	truncate func(path string) error
+	open     func(path string) error
+	syncs    int // of segment files
 }
 
 func (f *faults) OpenFile(path string, flag int, perm fs.FileMode) (File, error) {
@@ -183,9 +183,6 @@ type faultyFile struct {
 func (f *faultyFile) WriteAt(data []byte, offset int64) (int, error) {
 	f.faults.mu.Lock()
 	write := f.faults.write
-	if filepath.Ext(f.path) == segmentSuffix {
-		f.faults.writes++
-	}
 	f.faults.mu.Unlock()
 	if write == nil {
 		return f.File.WriteAt(data, offset)
@@ -195,6 +192,18 @@ func (f *faultyFile) WriteAt(data []byte, offset int64) (int, error) {
 		return 0, err
 	}
 	return n, fault
+}
+
+func (f *faultyFile) Truncate(size int64) error {
+	f.faults.mu.Lock()
+	truncate := f.faults.truncate
+	f.faults.mu.Unlock()
+	if truncate != nil {
+		if err := truncate(f.path); err != nil {
+			return err
+		}
+	}
+	return f.File.Truncate(size)
 }
 
 func (f *faultyFile) Sync() error {
