@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 	"github.com/ulule/limiter/v3"
 	redisstore "github.com/ulule/limiter/v3/drivers/store/redis"
 )
@@ -54,16 +55,20 @@ func newSharedStore(o Options, prefix string) (*sharedStore, error) {
 // impatient returns a new client to the same Redis that heeds deadlines, tries
 // once and gives up in time.
 func impatient(client redis.UniversalClient, timeout time.Duration) (redis.UniversalClient, error) {
+	quiet := &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	switch c := client.(type) {
 	case *redis.Client:
 		o := *c.Options()
 		o.ContextTimeoutEnabled, o.MaxRetries, o.DialerRetries = true, -1, 1
 		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = timeout, timeout, timeout, timeout
+		// The original's handlers are its own.
+		o.PushNotificationProcessor, o.MaintNotificationsConfig = nil, quiet
 		return redis.NewClient(&o), nil
 	case *redis.ClusterClient:
 		o := *c.Options()
 		o.ContextTimeoutEnabled, o.MaxRetries, o.MaxRedirects, o.DialerRetries = true, -1, 2, 1
 		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = timeout, timeout, timeout, timeout
+		o.PushNotificationProcessor, o.MaintNotificationsConfig = nil, quiet
 		return redis.NewClusterClient(&o), nil
 	}
 	return nil, errClient
