@@ -18,6 +18,7 @@ import (
 	"github.com/leadgate/leadgate/sources/costs"
 	"github.com/leadgate/leadgate/sources/forms"
 	"github.com/leadgate/leadgate/sources/intake"
+	"github.com/leadgate/leadgate/sources/mail"
 	"github.com/leadgate/leadgate/sources/webhooks"
 )
 
@@ -65,6 +66,10 @@ var types = []Type{
 	{
 		Name: "google-ads", New: ads.NewGoogleAds, Kind: ingest.LeadKind,
 		About: "Google Ads lead forms", Verified: "key in the body",
+	},
+	{
+		Name: "postmark", New: mail.NewPostmark, Kind: ingest.LeadKind, MaxBody: 48 << 20,
+		About: "inbound e-mail through Postmark", Verified: "password in the URL",
 	},
 	{
 		Name: "click", New: clicks.NewClick, Kind: ingest.TouchKind, FirstParty: true,

@@ -11,7 +11,7 @@ import (
 
 // Has tells whether a role, or else a field of that name, is filled.
 func (f *Form) Has(name string) bool {
-	if slot := f.slots()[Role(name)]; slot != nil {
+	if slot := f.slot(Role(name)); slot != nil {
 		return *slot != ""
 	}
 	return f.Values[name] != ""

@@ -19,7 +19,9 @@ func TestRoleOf(t *testing.T) {
 	for role, names := range map[fields.Role][]string{
 		fields.Email: {
 			"email", "E-Mail", "your-email", "fields[email]", "contact.email", "form_fields[email]", "Email Address",
-			"E-Mail-Adresse", "Courriel", "Correo electrónico", "Adres e-mail", "E-posta", "Электронная почта", "Пошта",
+			"E-Mail-Adresse", "Courriel", "Correo electrónico",
+			"Adres e-mail", //nolint:misspell // Polish
+			"E-posta", "Электронная почта", "Пошта",
 			"email_1", "メールアドレス", "data.contact.email",
 		},
 		fields.Phone: {
@@ -71,7 +73,7 @@ func TestRead_Names(t *testing.T) {
 			t.Errorf("%q: %q, %q, %q", pairs, p.Name, p.FirstName, p.LastName)
 		}
 	}
-	f("Zoé Exemple", "Zoé", "Exemple", "Nom", "Exemple", "Prénom", "Zoé")
+	f("Zoé Modèle", "Zoé", "Modèle", "Nom", "Modèle", "Prénom", "Zoé")
 	f("Ada Esempio", "Ada", "Esempio", "Nome", "Ada", "Cognome", "Esempio")
 	f("Kim Lee", "Kim", "", "name", "Kim Lee", "first_name", "Kim")
 	f("Kim Lee", "Kim", "Lee", "first_name", "Kim", "last_name", "Lee")

@@ -86,7 +86,7 @@ type Form struct {
 	Lead *ingest.Lead
 	// ID is the sender's idempotency key, Time its time as written.
 	ID, Time string
-	// Contact tells whether any field is about a person, or a message.
+	// Contact tells whether any field says something of a person, or to us.
 	Contact bool
 	// Values holds the first value of every field by its name.
 	Values map[string]string
@@ -97,7 +97,6 @@ type Form struct {
 // meaning: the first that is not empty has the role, the others are answers.
 func (m *Mapping) Read(fields []Field) *Form {
 	f := &Form{Lead: new(ingest.Lead), Values: make(map[string]string, len(fields))}
-	slots := f.slots()
 	for _, field := range fields {
 		if len(field.Values) == 0 {
 			continue
@@ -105,24 +104,55 @@ func (m *Mapping) Read(fields []Field) *Form {
 		if _, ok := f.Values[field.Name]; !ok {
 			f.Values[field.Name] = field.Values[0]
 		}
-		f.take(m, slots, field)
+		f.take(m, field)
 	}
 	joinNames(&f.Lead.Person)
 	return f
 }
 
-// slots are the places of roles that hold one text.
-func (f *Form) slots() map[Role]*string {
+// slot is the place of a role that holds one text, nil for the others.
+func (f *Form) slot(role Role) *string {
 	l := f.Lead
-	return map[Role]*string{
-		ID: &f.ID, OccurredAt: &f.Time, Email: &l.Person.Email, Phone: &l.Person.Phone, Name: &l.Person.Name,
-		FirstName: &l.Person.FirstName, LastName: &l.Person.LastName, Company: &l.Person.Company,
-		Message: &l.Person.Message, VisitorID: &l.VisitorID, PageURL: &l.PageURL, Referrer: &l.Referrer,
-		FormID: &l.FormID, FormName: &l.FormName, CampaignID: &l.CampaignID, AdgroupID: &l.AdgroupID, AdID: &l.AdID,
+	switch role {
+	case ID:
+		return &f.ID
+	case OccurredAt:
+		return &f.Time
+	case Email:
+		return &l.Person.Email
+	case Phone:
+		return &l.Person.Phone
+	case Name:
+		return &l.Person.Name
+	case FirstName:
+		return &l.Person.FirstName
+	case LastName:
+		return &l.Person.LastName
+	case Company:
+		return &l.Person.Company
+	case Message:
+		return &l.Person.Message
+	case VisitorID:
+		return &l.VisitorID
+	case PageURL:
+		return &l.PageURL
+	case Referrer:
+		return &l.Referrer
+	case FormID:
+		return &l.FormID
+	case FormName:
+		return &l.FormName
+	case CampaignID:
+		return &l.CampaignID
+	case AdgroupID:
+		return &l.AdgroupID
+	case AdID:
+		return &l.AdID
 	}
+	return nil
 }
 
-func (f *Form) take(m *Mapping, slots map[Role]*string, field Field) {
+func (f *Form) take(m *Mapping, field Field) {
 	role := m.roleOf(field.Name)
 	value := strings.TrimSpace(field.Values[0])
 	switch role {
@@ -137,7 +167,7 @@ func (f *Form) take(m *Mapping, slots map[Role]*string, field Field) {
 		f.Lead.Test = truthy(value)
 		return
 	case Email, Phone, Name, FirstName, LastName, Company, Message:
-		f.Contact = true
+		f.Contact = f.Contact || value != ""
 	}
 	if role != PageURL && role != Referrer {
 		f.digest = append(f.digest, field.Name+"\x00"+strings.Join(cleaned(field.Values), "\x00"))
@@ -145,7 +175,7 @@ func (f *Form) take(m *Mapping, slots map[Role]*string, field Field) {
 	if name := tagOf(role, field.Name); name != "" && normalize.AddTag(&f.Lead.Tagging, name, value) {
 		return
 	}
-	slot := slots[role]
+	slot := f.slot(role)
 	switch {
 	case slot == nil || *slot != "" && *slot != value || len(field.Values) > 1 && role != ID:
 		if slot != nil && *slot == "" {

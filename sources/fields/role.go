@@ -55,7 +55,8 @@ var spellings = map[Role]string{
 	Email: `email e_mail mail email_address e_mail_address mail_address emailaddress work_email business_email
 		email_adresse e_mail_adresse emailadresse mailadresse courriel adresse_email adresse_e_mail adresse_mail
 		adresse_courriel correo correo_electronico direccion_de_correo indirizzo_email posta_elettronica
-		endereco_de_email emailadres e_mailadres adres_email adres_e_mail e_post epost e_postadress e_postadresse
+		endereco_de_email emailadres e_mailadres ` + "adres_email adres_e_mail" + //nolint:misspell // Polish
+		` e_post epost e_postadress e_postadresse
 		e_posta eposta e_posta_adresi почта email_почта электронная_почта эл_почта емейл имейл мейл
 		електронна_пошта пошта メールアドレス メール 邮箱 电子邮件 电子邮箱`,
 	Phone: `phone phone_number phonenumber phone_no telephone telephone_number tel tel_no mobile mobile_number

@@ -97,8 +97,8 @@ func (f *Form) validate(form *fields.Form) error {
 		}
 	}
 	if !form.Contact && len(invalid.Fields) == 0 {
-		invalid.Add("email", "no field of the form is known: name one email, phone, name or message, "+
-			"or map it with options.fields")
+		invalid.Add("email", "no e-mail, phone, name or message was found in the form; "+
+			"if its fields have other names, map them with options.fields")
 	}
 	return invalid.Err()
 }

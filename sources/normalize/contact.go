@@ -176,7 +176,7 @@ func northAmerican(text string) bool {
 
 // Withheld tells whether a caller's number is one of the texts that telephone
 // networks and call trackers put where the caller hides it, also spelled on
-// the keypad (https://help.twilio.com/articles/223179988).
+// the keypad ("+266696687" is ANONYMOUS).
 func Withheld(text string) bool {
 	switch strings.ToLower(strings.Trim(text, " +()<>")) {
 	case "anonymous", "restricted", "unknown", "unavailable", "blocked", "private", "withheld", "hidden",

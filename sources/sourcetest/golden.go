@@ -64,7 +64,7 @@ type result struct {
 func (c *testCase) golden(path string, update bool) error {
 	got := show(c.through()) + "\n"
 	if update {
-		return os.WriteFile(path, []byte(got), 0o644)
+		return os.WriteFile(path, []byte(got), 0o644) //nolint:gosec // fixtures are for everybody
 	}
 	want, err := os.ReadFile(path)
 	if err != nil {
