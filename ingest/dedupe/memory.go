@@ -105,7 +105,7 @@ var (
 )
 
 // chunk is how many events one call of a script takes. It bounds how long
-// Redis serves nobody else (well under a millisecond) and spreads what a call
+// Redis serves nobody else (a millisecond or two) and spreads what a call
 // costs by itself, which in the embedded Redis is ten times what an event does.
 const chunk = 100
 

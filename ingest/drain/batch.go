@@ -1,0 +1,109 @@
+package drain
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"time"
+
+	"github.com/leadgate/leadgate/ingest"
+)
+
+// batch is what is in flight: consecutive records. It is frozen once it has a
+// payload, from which its id is derived.
+type batch struct {
+	items   []item
+	payload []byte
+	id      string
+	started time.Time
+}
+
+func (b *batch) from() ingest.Position { return b.items[0].at }
+func (b *batch) to() ingest.Position   { return b.items[len(b.items)-1].next }
+
+func (b *batch) oldest() time.Time {
+	for i := range b.items {
+		if d := b.items[i].delivery; d != nil {
+			return d.ReceivedAt
+		}
+	}
+	return time.Time{}
+}
+
+func (b *batch) freeze() {
+	b.payload = encodeManifest(b.items)
+	b.id = batchID(b.payload)
+}
+
+func batchID(payload []byte) string {
+	sum := sha256.Sum256(payload)
+	return hex.EncodeToString(sum[:16])
+}
+
+// rowsOf makes the rows of claimed items: every readable delivery's outcome,
+// and the events that count.
+func rowsOf(id string, items []item) ingest.Batch {
+	out := ingest.Batch{ID: id, Outcomes: make([]ingest.Outcome, 0, len(items))}
+	events := 0
+	for i := range items {
+		events += len(items[i].events)
+	}
+	out.Events = make([]ingest.Event, 0, events)
+	for i := range items {
+		it := &items[i]
+		if it.delivery == nil {
+			continue
+		}
+		outcome := ingest.Outcome{Delivery: it.delivery, Verdict: it.verdict, Reason: it.reason, Events: len(it.events)}
+		counted := 0
+		for n := range it.events {
+			if it.claims[n].Decision != ingest.DuplicateEvent {
+				out.Events = append(out.Events, judge(it.events[n], it.claims[n]))
+				counted++
+			}
+		}
+		if len(it.events) > 0 && counted == 0 {
+			outcome.Verdict, outcome.Reason = ingest.Duplicate, "all its events are known already"
+		}
+		out.Outcomes = append(out.Outcomes, outcome)
+	}
+	return out
+}
+
+// judge returns the event as it is stored: with its contact and verdict, and
+// under the time of its first receipt, so that a later state of it lands in
+// the same partition and, where its sender names no time, keeps its day.
+func judge(e ingest.Event, c ingest.Claim) ingest.Event {
+	if c.Decision == ingest.UpdatedEvent && c.FirstReceived.Before(e.ReceivedAt) && !c.FirstReceived.IsZero() {
+		if e.OccurredAt.Equal(e.ReceivedAt) {
+			e.OccurredAt = c.FirstReceived
+		}
+		e.ReceivedAt = c.FirstReceived
+	}
+	switch {
+	case e.Lead != nil:
+		lead := *e.Lead
+		lead.ContactID = c.ContactID
+		lead.Verdict, lead.DuplicateOf = verdictOf(&lead, c)
+		e.Lead = &lead
+	case e.Status != nil:
+		status := *e.Status
+		status.ContactID = c.ContactID
+		e.Status = &status
+	}
+	return e
+}
+
+func verdictOf(lead *ingest.Lead, c ingest.Claim) (verdict ingest.LeadVerdict, duplicateOf string) {
+	switch {
+	case lead.Test:
+		return ingest.TestLead, ""
+	case len(lead.SpamReasons) > 0:
+		return ingest.SpamLead, ""
+	case lead.Person.Email == "" && lead.Person.Phone == "":
+		return ingest.InterestLead, ""
+	case c.DuplicateOf != "":
+		return ingest.DuplicateLead, c.DuplicateOf
+	default:
+		return ingest.UniqueLead, ""
+	}
+}

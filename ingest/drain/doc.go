@@ -1,0 +1,24 @@
+// Package drain carries what the journal holds into the store: it decodes the
+// deliveries, asks which events count, freezes a batch on disk, writes it and
+// commits.
+//
+// Its law: the commit pointer moves only when every delivery before it is in
+// the store with its verdict (or, if nothing else will have it, in a file
+// beside the manifest); and a batch is frozen before its first attempt, so
+// that after any crash the very same rows are offered under the same id.
+//
+// # Why counting once holds
+//
+// A batch's id is a hash of its manifest: positions, delivery ids, verdicts,
+// event ids and what was claimed about them. After a crash the manifest tells
+// which records to read again; decoding is pure, so the rows come out the same,
+// and the store recognises the id. Where that is not so (a damaged manifest, a
+// decoder that was changed meanwhile, a source that was removed) the manifest
+// is set aside and the batch formed anew, perhaps of other records. That is
+// safe too, only slower: the claims name their owners, so every delivery gets
+// its own answers again, and rows that were written before collapse on their
+// event ids in the store's ReplacingMergeTree tables.
+//
+// Nothing is claimed while a batch is unwritten: a rebuild of the memory from
+// the store, which a claim may need, must find everything claimed before.
+package drain

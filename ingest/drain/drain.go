@@ -1,0 +1,258 @@
+package drain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/leadgate/leadgate/ingest"
+)
+
+// Log is what the drain needs of a journal.
+type Log interface {
+	// Read returns records from a position on, at least one and at most about
+	// maxRecords and maxBytes. It waits until there is one or ctx ends.
+	Read(ctx context.Context, from ingest.Position, maxRecords int, maxBytes int64) ([]ingest.Record, error)
+	// Commit makes durable that everything before upTo is dealt with.
+	Commit(ctx context.Context, upTo ingest.Position) error
+	Committed() ingest.Position
+}
+
+// Deduper is the memory of which events are known. Claims may be repeated: the
+// same delivery gets the same answers. It returns ingest.ErrEmpty (wrapped) if
+// it must be rebuilt first.
+type Deduper interface {
+	Claim(ctx context.Context, events []ingest.Event) ([]ingest.Claim, error)
+}
+
+// Sink is the store. Write returns nil when the whole batch is durable, an
+// *ingest.RejectedError if some row of it will never be taken, and any other
+// error if the batch may be tried again. A batch that comes again under the
+// same ID is the same batch. Write must not change the batch nor keep it.
+type Sink interface {
+	Write(ctx context.Context, batch ingest.Batch) error
+}
+
+// Stage names what failed and is tried again.
+type Stage string
+
+// The stages.
+const (
+	JournalStage  Stage = "journal"  // reading and committing
+	DedupeStage   Stage = "dedupe"   // claiming, and rebuilding what claims need
+	ManifestStage Stage = "manifest" // freezing the batch in Dir
+	SinkStage     Stage = "sink"     // writing to the store
+)
+
+// Options sets a Drain up. Log, Intakes, Deduper, Rebuild, Sink and Dir are
+// needed; zero values of the rest mean the defaults.
+type Options struct {
+	Log     Log
+	Intakes map[string]*ingest.Intake
+	Deduper Deduper
+	// Rebuild fills the deduper from the store. It is called when a claim says
+	// ErrEmpty, while no batch is unwritten.
+	Rebuild func(ctx context.Context) error
+	Sink    Sink
+	// Dir holds the manifest of the batch in flight, and what no store would
+	// take. It belongs to this drain alone.
+	Dir string
+
+	// Backlog tells where the journal ends and when its oldest uncommitted
+	// record came in, zero if there is none. WaitIdle and Stat need it.
+	Backlog func() (end ingest.Position, oldest time.Time)
+
+	// FlushInterval is for how long a batch that is not full waits for more
+	// after its first record: 200 ms.
+	FlushInterval time.Duration
+	// MaxRows bounds the events of a batch, 50,000, and MaxBytes the deliveries
+	// it is made of, 32 MiB; a single delivery may be larger.
+	MaxRows  int
+	MaxBytes int64
+	// ClaimTimeout (30 s) and WriteTimeout (2 min) bound one attempt.
+	ClaimTimeout, WriteTimeout time.Duration
+	// BackoffMin (100 ms) doubles up to BackoffMax (15 s) between attempts; the
+	// wait is between half of that and the whole, by Jitter in [0, 1).
+	BackoffMin, BackoffMax time.Duration
+	Jitter                 func() float64
+	// StopTimeout is how long the batch in flight may take to finish after
+	// Run's context ended: 10 s. Negative: no time at all.
+	StopTimeout time.Duration
+
+	// OnBatch is called after a batch was committed, with what was written of
+	// it. It must not keep or change the batch.
+	OnBatch func(batch ingest.Batch, took time.Duration)
+	// OnRetry is called for every failed attempt that will be repeated.
+	OnRetry func(stage Stage, err error)
+	Now     func() time.Time
+	Logger  *slog.Logger
+}
+
+// Drain is the one reader of a journal that commits. Its methods are safe for
+// concurrent use, but only one Run may be under way.
+type Drain struct {
+	opts     Options
+	logger   *slog.Logger
+	manifest manifestFile
+	running  atomic.Bool
+
+	mu      sync.Mutex
+	stat    Stat
+	changed chan struct{} // closed after every commit
+}
+
+// New returns a drain. It makes Dir if it is not there. It does nothing before
+// Run.
+func New(opts Options) (*Drain, error) {
+	if opts.Log == nil || opts.Deduper == nil || opts.Rebuild == nil || opts.Sink == nil || opts.Dir == "" {
+		return nil, errors.New("drain: a journal, a deduper, its rebuild, a sink and a directory are needed")
+	}
+	setDefaults(&opts)
+	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the drain's directory: %w", err)
+	}
+	d := &Drain{opts: opts, logger: opts.Logger, changed: make(chan struct{})}
+	d.manifest = manifestFile{dir: opts.Dir}
+	return d, nil
+}
+
+func setDefaults(o *Options) {
+	setDefault(&o.FlushInterval, 200*time.Millisecond)
+	setDefault(&o.ClaimTimeout, 30*time.Second)
+	setDefault(&o.WriteTimeout, 2*time.Minute)
+	setDefault(&o.BackoffMin, 100*time.Millisecond)
+	setDefault(&o.BackoffMax, 15*time.Second)
+	setDefault(&o.MaxRows, 50_000)
+	setDefault(&o.MaxBytes, 32<<20)
+	if o.StopTimeout == 0 {
+		o.StopTimeout = 10 * time.Second
+	}
+	if o.Jitter == nil {
+		o.Jitter = rand.Float64
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+}
+
+func setDefault[T int | int64 | time.Duration](value *T, without T) {
+	if *value <= 0 {
+		*value = without
+	}
+}
+
+// errStopped ends a Run whose context ended.
+var errStopped = errors.New("drain stopped")
+
+// Run drains until ctx ends: then it finishes the batch in flight, if that
+// works at the first attempt and within StopTimeout, and returns nil. What is
+// not committed by then stays in the journal for the next Run. Failures of
+// Redis and the store are retried for ever and never end it; a closed journal
+// does.
+func (d *Drain) Run(ctx context.Context) error {
+	if !d.running.CompareAndSwap(false, true) {
+		return errors.New("drain: running already")
+	}
+	defer d.running.Store(false)
+
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	deadline := time.AfterFunc(time.Hour, cancel)
+	deadline.Stop()
+	defer deadline.Stop()
+	defer context.AfterFunc(ctx, func() { deadline.Reset(max(0, d.opts.StopTimeout)) })()
+
+	err := d.run(ctx, work)
+	if errors.Is(err, errStopped) || ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil
+	}
+	return err
+}
+
+// run works until stop ends; what is begun may go on until work ends.
+func (d *Drain) run(stop, work context.Context) error {
+	from := d.opts.Log.Committed()
+	resumed, err := d.resume(stop, work)
+	if err != nil {
+		return err
+	}
+	if resumed != nil {
+		if err := d.finish(stop, work, resumed); err != nil {
+			return err
+		}
+		from = resumed.to()
+	}
+	reading, cancel := context.WithCancel(stop)
+	chunks := make(chan chunk)
+	failed := make(chan error, 1)
+	go func() { failed <- d.read(reading, from, chunks) }()
+	defer func() { cancel(); <-failed }()
+
+	var rest []item
+	for {
+		var b *batch
+		if b, rest, err = d.gather(stop, chunks, failed, rest); err != nil {
+			return err
+		}
+		if err := d.settle(stop, work, b); err != nil {
+			return err
+		}
+	}
+}
+
+// settle takes a decoded batch the whole way.
+func (d *Drain) settle(stop, work context.Context, b *batch) error {
+	b.started = d.opts.Now()
+	d.note(func(s *Stat) { s.InFlight, s.Oldest = len(b.items), b.oldest() })
+	if err := d.claim(stop, work, b); err != nil {
+		return err
+	}
+	b.freeze()
+	err := d.retry(stop, work, ManifestStage, 0, func(context.Context) error { return d.manifest.save(b.payload) })
+	if err != nil {
+		return err
+	}
+	return d.finish(stop, work, b)
+}
+
+// finish writes and commits a frozen batch.
+func (d *Drain) finish(stop, work context.Context, b *batch) error {
+	written, err := d.deliver(stop, work, b.id, b.items)
+	if err != nil {
+		return err
+	}
+	err = d.retry(stop, work, JournalStage, 0, func(ctx context.Context) error { return d.opts.Log.Commit(ctx, b.to()) })
+	if err != nil {
+		return err
+	}
+	if err := d.manifest.remove(); err != nil { // the next one replaces it
+		d.logger.Warn("the manifest of a committed batch stays", "err", err)
+	}
+	now := d.opts.Now()
+	d.note(func(s *Stat) {
+		s.InFlight, s.Oldest, s.LastBatch = 0, time.Time{}, now
+		s.Batches++
+		s.Deliveries += uint64(len(b.items))
+		s.Events += uint64(len(written.Events))
+		for _, o := range written.Outcomes {
+			if o.Verdict == ingest.Quarantined {
+				s.Quarantined++
+			}
+		}
+	})
+	d.announce()
+	if d.opts.OnBatch != nil {
+		written.ID = b.id
+		d.opts.OnBatch(written, now.Sub(b.started))
+	}
+	return nil
+}

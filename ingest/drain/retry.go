@@ -1,0 +1,89 @@
+package drain
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/leadgate/leadgate/ingest"
+)
+
+// retry calls do until it works, with growing waits between. It gives up when
+// the work must end, when do fails after the drain was told to stop, and on
+// what no repetition mends: a rejected batch, a closed journal.
+func (d *Drain) retry(stop, work context.Context, stage Stage, timeout time.Duration, do func(context.Context) error) error {
+	for attempt := 1; ; attempt++ {
+		err := attemptFor(work, timeout, do)
+		var rejected *ingest.RejectedError
+		switch {
+		case err == nil || errors.As(err, &rejected):
+			d.recovered(stage, attempt)
+			return err
+		case errors.Is(err, ingest.ErrClosed) && stage == JournalStage:
+			return err
+		}
+		d.failed(stage, attempt, err)
+		if work.Err() != nil || stop.Err() != nil {
+			return errStopped
+		}
+		wait := time.NewTimer(d.backoff(attempt))
+		select {
+		case <-wait.C:
+		case <-stop.Done():
+			wait.Stop()
+			return errStopped
+		}
+	}
+}
+
+func attemptFor(ctx context.Context, timeout time.Duration, do func(context.Context) error) error {
+	if timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, timeout)
+		defer cancel()
+	}
+	return do(ctx)
+}
+
+// backoff returns the wait after the given number of failed attempts.
+func (d *Drain) backoff(attempts int) time.Duration {
+	wait := d.opts.BackoffMin
+	for range attempts - 1 {
+		if wait *= 2; wait >= d.opts.BackoffMax {
+			wait = d.opts.BackoffMax
+			break
+		}
+	}
+	return wait/2 + time.Duration(d.opts.Jitter()*float64(wait/2))
+}
+
+// logEvery is how many failed attempts share a line in the log.
+const logEvery = 20
+
+func (d *Drain) failed(stage Stage, attempt int, err error) {
+	text := redactError(err)
+	d.note(func(s *Stat) {
+		if s.Failing.IsZero() {
+			s.Failing = d.opts.Now()
+		}
+		s.Stage, s.Err, s.Attempts = stage, text, attempt
+	})
+	if attempt%logEvery == 1 {
+		d.logger.Warn("drain is held up; deliveries are kept in the journal", "stage", stage, "attempt", attempt, "err", text)
+	}
+	if d.opts.OnRetry != nil {
+		d.opts.OnRetry(stage, err)
+	}
+}
+
+func (d *Drain) recovered(stage Stage, attempt int) {
+	if attempt == 1 {
+		return
+	}
+	d.note(func(s *Stat) {
+		if s.Stage == stage {
+			s.Stage, s.Err, s.Failing, s.Attempts = "", "", time.Time{}, 0
+		}
+	})
+	d.logger.Info("drain goes on", "stage", stage, "attempt", attempt)
+}
