@@ -1,0 +1,139 @@
+package mail
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/leadgate/leadgate/ingest"
+	"github.com/leadgate/leadgate/sources/fields"
+	"github.com/leadgate/leadgate/sources/normalize"
+)
+
+// maxLabel bounds a label, in runes and words.
+const (
+	maxLabel      = 60
+	maxLabelWords = 8
+)
+
+// labelled is a line that begins with a label.
+type labelled struct {
+	label, value string
+	role         fields.Role
+	known        bool // the label has a meaning to us
+	bare         bool // it stands alone on its line, without a colon
+}
+
+// parseNotification reads the fields of a notification: lines of the form
+// "Label: value", or a label and its value on two lines. A message goes on to
+// the next label that is known, other fields to the end of their paragraph.
+func parseNotification(text string) []fields.Field {
+	var found []fields.Field
+	open, waiting := false, false // the last field goes on; it has no value yet
+	inMessage := false
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		next, ok := readLabel(line)
+		last := len(found) - 1
+		switch {
+		case ok && next.known && (!next.bare || !inMessage || !filled(found, next.role)),
+			ok && !next.bare && !inMessage:
+			value := []string{next.value}
+			found = append(found, fields.Field{Name: next.label, Values: value})
+			inMessage = next.role == fields.Message
+			waiting = next.value == ""
+			open = waiting || inMessage || next.role == fields.Answer
+		case !open:
+		case inMessage:
+			found[last].Values[0] = joinLine(found[last].Values[0], line)
+			waiting = false
+		case line == "":
+			open = waiting
+		case waiting:
+			found[last].Values[0] = line
+			waiting, open = false, fields.RoleOf(found[last].Name) == fields.Answer
+		default:
+			found[last].Values[0] = joinLine(found[last].Values[0], line)
+		}
+	}
+	return slices.DeleteFunc(found, func(f fields.Field) bool {
+		f.Values[0] = strings.TrimSpace(f.Values[0])
+		return f.Values[0] == ""
+	})
+}
+
+func joinLine(text, line string) string {
+	if text == "" {
+		return line
+	}
+	return text + "\n" + line
+}
+
+func filled(found []fields.Field, role fields.Role) bool {
+	return slices.ContainsFunc(found, func(f fields.Field) bool { return fields.RoleOf(f.Name) == role && f.Values[0] != "" })
+}
+
+// readLabel takes a line apart at its first colon. Marks of emphasis around
+// the label ("*Name:* Kim") and of lists before it are left out.
+func readLabel(line string) (labelled, bool) {
+	bare := strings.TrimLeft(line, "*•·-–_ ")
+	at := strings.IndexAny(bare, ":：")
+	if at < 0 {
+		name := strings.TrimRight(bare, "*_ ")
+		role := fields.RoleOf(name)
+		if role == fields.Control || role == fields.ID || role == fields.Test || !isLabel(name) {
+			role = fields.Answer
+		}
+		return labelled{label: name, role: role, known: role != fields.Answer, bare: true}, role != fields.Answer
+	}
+	_, size := utf8.DecodeRuneInString(bare[at:])
+	l := labelled{label: strings.Trim(bare[:at], "*_ "), value: strings.TrimSpace(bare[at+size:])}
+	if emphasis := len(line) - len(strings.TrimLeft(line, "*_")); emphasis > 0 {
+		l.value = strings.TrimSpace(strings.TrimLeft(l.value, "*_"))
+	}
+	if !isLabel(l.label) || strings.HasPrefix(l.value, "//") {
+		return labelled{}, false
+	}
+	var tagging ingest.Tagging
+	l.role = fields.RoleOf(l.label)
+	l.known = l.role != fields.Answer || normalize.AddTag(&tagging, l.label, l.value)
+	// "Call at 12:30" has no label.
+	spaced := bare[at] != ':' || len(bare) == at+1 || isSpace(rune(bare[at+1])) || bare[at+1] == '*'
+	return l, l.known || spaced
+}
+
+// isLabel tells whether a text can be a label: short, with letters, and
+// neither an address nor a sentence.
+func isLabel(text string) bool {
+	if utf8.RuneCountInString(text) > maxLabel || strings.ContainsAny(text, "@\n") || strings.Contains(text, "://") {
+		return false
+	}
+	if len(strings.Fields(text)) > maxLabelWords || strings.ContainsAny(text, ".!;") && strings.Contains(text, " ") && !strings.HasSuffix(text, ".") {
+		return false
+	}
+	return strings.IndexFunc(text, unicode.IsLetter) >= 0
+}
+
+// isNotification tells whether fields read from a mail are those of a form. A
+// robot's mail needs one way to reach somebody. A person's must speak of
+// somebody by name or by another address: people end letters with "Phone: …".
+func isNotification(found []fields.Field, from string) bool {
+	var name, email, other bool
+	another := false
+	for _, f := range found {
+		switch fields.RoleOf(f.Name) {
+		case fields.Email:
+			email = true
+			another = another || !strings.Contains(strings.ToLower(f.Values[0]), strings.ToLower(from))
+		case fields.Phone, fields.Message:
+			other = true
+		case fields.Name, fields.FirstName, fields.LastName:
+			name = true
+		}
+	}
+	if from == "" || isRobot(from) {
+		return email || other
+	}
+	return another || name && (email || other)
+}
