@@ -25,53 +25,55 @@ type labelled struct {
 	bare         bool // it stands alone on its line, without a colon
 }
 
+// paragraph is a field under construction.
+type paragraph struct {
+	name  string
+	role  fields.Role
+	lines []string
+}
+
+func (p *paragraph) empty() bool {
+	return !slices.ContainsFunc(p.lines, func(line string) bool { return line != "" })
+}
+
 // parseNotification reads the fields of a notification: lines of the form
 // "Label: value", or a label and its value on two lines. A message goes on to
-// the next label that is known, other fields to the end of their paragraph.
+// the next label that is known, other answers to the end of their paragraph.
 func parseNotification(text string) []fields.Field {
-	var found []fields.Field
-	open, waiting := false, false // the last field goes on; it has no value yet
-	inMessage := false
+	var found []paragraph
+	filled := make(map[fields.Role]bool)
+	open := false // the last field goes on
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
 		next, ok := readLabel(line)
-		last := len(found) - 1
+		var last *paragraph
+		inMessage := false
+		if open {
+			last = &found[len(found)-1]
+			inMessage = last.role == fields.Message
+		}
 		switch {
-		case ok && next.known && (!next.bare || !inMessage || !filled(found, next.role)),
-			ok && !next.bare && !inMessage:
-			value := []string{next.value}
-			found = append(found, fields.Field{Name: next.label, Values: value})
-			inMessage = next.role == fields.Message
-			waiting = next.value == ""
-			open = waiting || inMessage || next.role == fields.Answer
+		case ok && next.known && !(next.bare && inMessage && filled[next.role]), ok && !next.bare && !inMessage:
+			found = append(found, paragraph{name: next.label, role: next.role, lines: []string{next.value}})
+			filled[next.role] = filled[next.role] || next.value != ""
+			open = next.value == "" || next.role == fields.Message || next.role == fields.Answer
 		case !open:
 		case inMessage:
-			found[last].Values[0] = joinLine(found[last].Values[0], line)
-			waiting = false
+			last.lines = append(last.lines, line)
 		case line == "":
-			open = waiting
-		case waiting:
-			found[last].Values[0] = line
-			waiting, open = false, fields.RoleOf(found[last].Name) == fields.Answer
+			open = last.empty()
 		default:
-			found[last].Values[0] = joinLine(found[last].Values[0], line)
+			last.lines = append(last.lines, line)
+			filled[last.role], open = true, last.role == fields.Answer
 		}
 	}
-	return slices.DeleteFunc(found, func(f fields.Field) bool {
-		f.Values[0] = strings.TrimSpace(f.Values[0])
-		return f.Values[0] == ""
-	})
-}
-
-func joinLine(text, line string) string {
-	if text == "" {
-		return line
+	list := make([]fields.Field, 0, len(found))
+	for _, p := range found {
+		if value := strings.TrimSpace(strings.Join(p.lines, "\n")); value != "" {
+			list = append(list, fields.Field{Name: p.name, Values: []string{value}})
+		}
 	}
-	return text + "\n" + line
-}
-
-func filled(found []fields.Field, role fields.Role) bool {
-	return slices.ContainsFunc(found, func(f fields.Field) bool { return fields.RoleOf(f.Name) == role && f.Values[0] != "" })
+	return list
 }
 
 // readLabel takes a line apart at its first colon. Marks of emphasis around

@@ -40,6 +40,20 @@ func TestParseNotification(t *testing.T) {
 	f("Well. It is so: yes")
 }
 
+// A mail is read in time that grows with its length, whatever it repeats.
+func TestMessage_Long(t *testing.T) {
+	t.Parallel()
+	for _, part := range []string{
+		"Message: a\n", "a\n", "Name\n", "Begin forwarded message:\n", "a:\n\n", "> a\n", "From: a@example.com\n", "<table><tr><td>a", "a<br>",
+	} {
+		text := strings.Repeat(part, 1<<20/len(part))
+		m := message{from: "noreply@a.example", text: text, html: text}
+		if lead := m.lead("US"); lead == nil {
+			t.Error(part)
+		}
+	}
+}
+
 func TestReadLetter(t *testing.T) {
 	t.Parallel()
 	f := func(text string, want letter) {
