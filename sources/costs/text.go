@@ -24,18 +24,7 @@ func decodeText(body []byte) ([]byte, error) {
 	case len(body) >= 4 && body[0] == 0 && body[1] != 0 && body[2] == 0:
 		return fromUTF16(body, unicode.BigEndian)
 	}
-	text := bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
-	if len(bytes.TrimSpace(text)) == 0 {
-		return nil, fmt.Errorf("%w: the file is empty", ingest.ErrMalformed)
-	}
-	for line := 1; len(text) > 0; line++ {
-		row, rest, _ := bytes.Cut(text, []byte("\n"))
-		if !utf8.Valid(row) || bytes.IndexByte(row, 0) >= 0 {
-			return nil, fmt.Errorf("line %d is neither UTF-8 nor UTF-16 text; save the file as UTF-8", line)
-		}
-		text = rest
-	}
-	return bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")), nil
+	return checked(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")))
 }
 
 func fromUTF16(body []byte, order unicode.Endianness) ([]byte, error) {
@@ -43,8 +32,25 @@ func fromUTF16(body []byte, order unicode.Endianness) ([]byte, error) {
 	if err != nil || len(body)%2 != 0 {
 		return nil, errors.New("is cut off: it begins as UTF-16 text")
 	}
+	return checked(text)
+}
+
+// maxLine bounds a line, in bytes: what is longer is no table.
+const maxLine = 64 << 10
+
+func checked(text []byte) ([]byte, error) {
 	if len(bytes.TrimSpace(text)) == 0 {
 		return nil, fmt.Errorf("%w: the file is empty", ingest.ErrMalformed)
+	}
+	number := 0
+	for line := range bytes.Lines(text) {
+		number++
+		switch {
+		case !utf8.Valid(line), bytes.IndexByte(line, 0) >= 0:
+			return nil, fmt.Errorf("line %d is neither UTF-8 nor UTF-16 text; save the file as UTF-8", number)
+		case len(line) > maxLine:
+			return nil, fmt.Errorf("line %d is longer than %d bytes", number, maxLine)
+		}
 	}
 	return text, nil
 }
