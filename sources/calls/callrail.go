@@ -108,7 +108,7 @@ func (c *CallRail) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
 	lead, key, err := &ingest.Lead{}, id, error(nil)
 	switch {
 	case len(p.FormData) > 0:
-		key, err = "form:"+id, p.form(lead, d.ReceivedAt)
+		key, err = "form:"+id, p.form(lead)
 	case p.SourceNumber != "" || p.MessageType != "":
 		key, err = "text:"+id, p.message(lead)
 	default:
@@ -174,7 +174,7 @@ func (p *callRailPayload) message(lead *ingest.Lead) error {
 }
 
 // form reads a form of the advertiser's site that CallRail watched.
-func (p *callRailPayload) form(lead *ingest.Lead, received time.Time) error {
+func (p *callRailPayload) form(lead *ingest.Lead) error {
 	value, err := fields.ParseJSON(p.FormData)
 	if err != nil {
 		return err

@@ -126,10 +126,7 @@ func fileError(err error) error {
 // checkMediaType refuses what is surely no text file. Command-line tools send
 // CSV under many names, so the rest is let through.
 func checkMediaType(header string) error {
-	mediaType, _, err := mime.ParseMediaType(header)
-	if err != nil {
-		return nil
-	}
+	mediaType, _, _ := mime.ParseMediaType(header)
 	switch {
 	case mediaType == "application/json", strings.HasPrefix(mediaType, "multipart/"),
 		strings.Contains(mediaType, "spreadsheetml"), strings.HasPrefix(mediaType, "image/"):

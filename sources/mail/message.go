@@ -47,7 +47,7 @@ func (m *message) lead(region string) *ingest.Lead {
 		}
 	}
 	answer("id", form.ID)
-	if lead.Person.Message == "" && !(reports && isRobot(from.Address)) {
+	if lead.Person.Message == "" && (!reports || !isRobot(from.Address)) {
 		lead.Person.Message = cmp.Or(m.reply, letter.text)
 	}
 	if !readAddress(&lead.Person.Email) {

@@ -53,7 +53,7 @@ func parseNotification(text string) []fields.Field {
 			inMessage = last.role == fields.Message
 		}
 		switch {
-		case ok && next.known && !(next.bare && inMessage && filled[next.role]), ok && !next.bare && !inMessage:
+		case ok && next.known && (!next.bare || !inMessage || !filled[next.role]), ok && !next.bare && !inMessage:
 			found = append(found, paragraph{name: next.label, role: next.role, lines: []string{next.value}})
 			filled[next.role] = filled[next.role] || next.value != ""
 			open = next.value == "" || next.role == fields.Message || next.role == fields.Answer
