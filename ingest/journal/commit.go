@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -113,7 +114,7 @@ func (l *Log) timeAt(at ingest.Position) (time.Time, bool) {
 		if err == nil {
 			return f.at, true
 		}
-		if err != io.EOF {
+		if !errors.Is(err, io.EOF) {
 			return time.Time{}, false
 		}
 		at.Offset = s.size

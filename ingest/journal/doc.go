@@ -36,7 +36,7 @@
 // The other candidate was github.com/hashicorp/raft-wal (v0.4.0 of March 2023,
 // whose README calls it experimental). It is a fine log for Raft, which can
 // fetch a lost entry from another node; we have one copy of a lead, and three
-// things in its source decided against it.
+// things, read in its source and tried, decided against it.
 //
 //   - A failed fsync: it returns the error but marks nothing as failed. Its
 //     write offset and in-memory index have moved on, the commit index has

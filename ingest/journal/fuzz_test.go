@@ -38,7 +38,7 @@ func FuzzScanner(f *testing.F) {
 		for {
 			at := scan.offset
 			f, err := scan.next()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if isCorrupt(err) {

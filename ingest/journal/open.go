@@ -314,7 +314,7 @@ func (l *Log) mend() error {
 		case err == nil:
 			records, whole, s.lastWrite = records+1, f.end, f.at
 			continue
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return nil
 		case !isCorrupt(err):
 			return err

@@ -153,7 +153,7 @@ func (r *reading) segment(s *located) (more bool, err error) {
 			if len(r.records) == r.maxRecords || r.bytes >= r.maxBytes {
 				return false, nil
 			}
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return true, nil
 		case isCorrupt(err):
 			damaged := scan.offset

@@ -97,7 +97,7 @@ func (s *scanner) resync() (found bool, err error) {
 			if _, err := s.next(); err == nil {
 				s.offset = from + int64(at)
 				return true, nil
-			} else if !isCorrupt(err) && err != io.EOF {
+			} else if !isCorrupt(err) && !errors.Is(err, io.EOF) {
 				return false, err
 			}
 		}
@@ -155,7 +155,7 @@ func readPatched(file io.ReaderAt, buf []byte, offset int64) (fault, err error) 
 	if err == nil || n == len(buf) {
 		return nil, nil
 	}
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		clear(buf[n:])
 		return io.ErrUnexpectedEOF, nil
 	}
@@ -170,7 +170,7 @@ func readPatched(file io.ReaderAt, buf []byte, offset int64) (fault, err error) 
 		part := buf[at : at+step]
 		n, err := file.ReadAt(part, offset+int64(at))
 		if n < len(part) {
-			if err != io.EOF && !errors.Is(err, syscall.EIO) {
+			if !errors.Is(err, io.EOF) && !errors.Is(err, syscall.EIO) {
 				return nil, err
 			}
 			clear(part[n:])

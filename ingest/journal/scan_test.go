@@ -39,7 +39,7 @@ func TestScanner_UnreadablePage(t *testing.T) {
 	faults := 0
 	for {
 		f, err := scan.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if isCorrupt(err) {
