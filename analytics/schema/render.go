@@ -27,6 +27,8 @@ type Params struct {
 	RawTTL time.Duration
 }
 
+const maxRawTTL = 36_500 * 24 * time.Hour
+
 // Migration is one numbered file.
 type Migration struct {
 	Version    int
@@ -74,8 +76,8 @@ func (p Params) complete() (Params, error) {
 	if p.RawTTL == 0 {
 		p.RawTTL = 30 * 24 * time.Hour
 	}
-	if p.RawTTL < 24*time.Hour {
-		errs = append(errs, fmt.Errorf("time to keep raw deliveries: want at least a day (got %s)", p.RawTTL))
+	if p.RawTTL < 24*time.Hour || p.RawTTL > maxRawTTL {
+		errs = append(errs, fmt.Errorf("time to keep raw deliveries: want between a day and 100 years (got %s)", p.RawTTL))
 	}
 	return p, errors.Join(errs...)
 }
@@ -148,5 +150,5 @@ func (p Params) functions() template.FuncMap {
 }
 
 func rawTTL(d time.Duration) string {
-	return fmt.Sprintf("toDateTime(received_at) + toIntervalDay(%d)", int(d/(24*time.Hour)))
+	return fmt.Sprintf("toDate(received_at) + toIntervalDay(%d)", int(d/(24*time.Hour)))
 }

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/leadgate/leadgate/analytics/clickhouse"
 	"github.com/leadgate/leadgate/analytics/clickhouse/embedded"
@@ -79,11 +80,12 @@ func Library(tb testing.TB) string {
 }
 
 // Open returns a connection to a new database with all tables and views. The
-// database is dropped when the test ends.
+// database is dropped when the test ends. Raw deliveries are kept for a hundred
+// years, so that a fixture may be of any date.
 func Open(tb testing.TB) *clickhouse.Conn {
 	tb.Helper()
 	conn := OpenEmpty(tb)
-	if _, err := schema.Migrate(tb.Context(), conn, schema.Params{}); err != nil {
+	if _, err := schema.Migrate(tb.Context(), conn, schema.Params{RawTTL: 36_500 * 24 * time.Hour}); err != nil {
 		tb.Fatal(err)
 	}
 	return conn

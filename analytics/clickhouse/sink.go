@@ -1,0 +1,210 @@
+package clickhouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+
+	"github.com/leadgate/leadgate/analytics/channel"
+	"github.com/leadgate/leadgate/ingest"
+)
+
+// SinkOptions of a sink. Zero values mean the defaults told.
+type SinkOptions struct {
+	// Workspaces by name of source, for the deliveries that meant no event.
+	Workspaces map[string]string
+	// Inserted is told of each insert: the table, its rows, and how long it
+	// took. An insert that the server knew already is told like any other.
+	Inserted func(table string, rows int, took time.Duration)
+}
+
+// Sink writes batches. It is safe for concurrent use.
+type Sink struct {
+	conn     *Conn
+	opts     SinkOptions
+	mu       sync.Mutex
+	settings clickhouse.Settings // what this server knows of insertSettings
+}
+
+// NewSink makes a sink for the connection's database.
+func NewSink(conn *Conn, opts SinkOptions) *Sink {
+	if opts.Inserted == nil {
+		opts.Inserted = func(string, int, time.Duration) {}
+	}
+	return &Sink{conn: conn, opts: opts}
+}
+
+// insert is one table's part of a batch.
+type insert struct {
+	table   string
+	rows    int
+	names   []string
+	columns []any
+}
+
+func newInsert[R any](table string, columns []columnOf[R], rows []R) insert {
+	in := insert{table: table, rows: len(rows)}
+	if len(rows) == 0 {
+		return in
+	}
+	for _, column := range columns {
+		in.names = append(in.names, column.name)
+		in.columns = append(in.columns, column.take(rows))
+	}
+	return in
+}
+
+// Write inserts a batch, one block a table, and returns nil when all of it is
+// in. Called again with the same batch it changes nothing. Errors:
+// *ingest.RejectedError if a row can never be taken; any other error means
+// that some or all of the batch may be in, and that it has to be tried again.
+func (s *Sink) Write(ctx context.Context, batch ingest.Batch) error {
+	inserts, err := s.inserts(batch)
+	if err != nil {
+		return &ingest.RejectedError{Err: fmt.Errorf("batch %s: %w", batch.ID, err)}
+	}
+	settings, err := s.serverSettings(ctx)
+	if err != nil {
+		return fmt.Errorf("batch %s: %w", batch.ID, err)
+	}
+	for _, in := range inserts {
+		if in.rows == 0 {
+			continue
+		}
+		began := time.Now()
+		if err := s.insert(ctx, batch.ID, in, settings); err != nil {
+			return s.judge(batch.ID, in.table, err)
+		}
+		s.opts.Inserted(in.table, in.rows, time.Since(began))
+	}
+	return nil
+}
+
+// inserts checks the batch and takes it apart. The deliveries come last: one
+// that is there has its events there.
+func (s *Sink) inserts(batch ingest.Batch) ([]insert, error) {
+	var leads, touches, costs, statuses []eventRow
+	workspaces := make(map[string]string, len(batch.Outcomes))
+	for i := range batch.Events {
+		row := eventRow{Event: &batch.Events[i]}
+		if err := row.complete(); err != nil {
+			return nil, fmt.Errorf("event %d (%s %s): %w", i, row.Kind, row.ID, err)
+		}
+		workspaces[row.DeliveryID] = row.Workspace
+		switch row.Kind {
+		case ingest.LeadKind:
+			leads = append(leads, row)
+		case ingest.TouchKind:
+			touches = append(touches, row)
+		case ingest.CostKind:
+			costs = append(costs, row)
+		case ingest.StatusKind:
+			statuses = append(statuses, row)
+		}
+	}
+	outcomes := make([]outcomeRow, 0, len(batch.Outcomes))
+	for i := range batch.Outcomes {
+		row := outcomeRow{Outcome: &batch.Outcomes[i]}
+		if row.Delivery == nil || !timeFits(row.Delivery.ReceivedAt) {
+			return nil, fmt.Errorf("outcome %d: received_at: not between 1900 and 2299", i)
+		}
+		var ok bool
+		if row.workspace, ok = workspaces[row.Delivery.ID]; !ok {
+			row.workspace = s.opts.Workspaces[row.Delivery.Source]
+		}
+		outcomes = append(outcomes, row)
+	}
+	return []insert{
+		newInsert("contacts_log", contactColumns, leads), // before leads: a lead that is there can be reached
+		newInsert("leads_log", leadColumns, leads),
+		newInsert("touches_log", touchColumns, touches),
+		newInsert("costs_log", costColumns, costs),
+		newInsert("statuses_log", statusColumns, statuses),
+		newInsert("raw_log", rawColumns, outcomes),
+		newInsert("deliveries_log", deliveryColumns, outcomes),
+	}, nil
+}
+
+// complete checks what the columns could not hold and finds the channel.
+func (r *eventRow) complete() error {
+	switch {
+	case !timeFits(r.OccurredAt):
+		return errors.New("occurred_at: not between 1900 and 2299")
+	case !timeFits(r.ReceivedAt):
+		return errors.New("received_at: not between 1900 and 2299")
+	}
+	switch {
+	case r.Kind == ingest.LeadKind && r.Lead != nil:
+		r.tag = classify(&r.Lead.Tagging, r.Lead.Referrer, r.Lead.PageURL)
+	case r.Kind == ingest.TouchKind && r.Touch != nil:
+		r.tag = classify(&r.Touch.Tagging, r.Touch.Referrer, r.Touch.PageURL)
+	case r.Kind == ingest.CostKind && r.Cost != nil:
+		var err error
+		if r.day, err = time.Parse(time.DateOnly, r.Cost.Day); err != nil || r.day.Before(firstDay) || r.day.After(lastDay) {
+			return errors.New("day: not YYYY-MM-DD between 1970 and 2149")
+		}
+		if !moneyFits(r.Cost.Amount) {
+			return errors.New("cost: more than 18 digits")
+		}
+		r.tag = channel.OfCost(defaulted(r.Cost.Source, r.Cost.Platform), r.Cost.Medium, r.Cost.Campaign)
+	case r.Kind == ingest.StatusKind && r.Status != nil:
+		if r.Status.Value != nil && !moneyFits(*r.Status.Value) {
+			return errors.New("value: more than 18 digits")
+		}
+	default:
+		return errors.New("kind: no such kind, or its part is missing")
+	}
+	return nil
+}
+
+func classify(t *ingest.Tagging, referrer, pageURL string) channel.Result {
+	return channel.Classify(t.Source, t.Medium, t.Campaign, t.ClickIDs, referrer, pageURL)
+}
+
+// insert sends one block. The server makes one part of it per partition, with
+// the same rows at every try.
+func (s *Sink) insert(ctx context.Context, id string, in insert, common clickhouse.Settings) error {
+	settings := maps.Clone(common)
+	settings["insert_deduplication_token"] = id + ":" + in.table
+	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(settings))
+	statement := fmt.Sprintf("INSERT INTO %s (%s)", in.table, strings.Join(in.names, ", "))
+	block, err := s.conn.PrepareBatch(ctx, statement)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = block.Close() }() // does nothing once it is sent
+	for i, values := range in.columns {
+		if texts, ok := values.(few); ok {
+			err = appendFew(block.Column(i), texts)
+		} else {
+			err = block.Column(i).Append(values)
+		}
+		if err != nil {
+			return fmt.Errorf("column %s: the table has another type than this program expects: %w", in.names[i], err)
+		}
+	}
+	return block.Send()
+}
+
+// appendFew appends texts that repeat. The driver takes them as interfaces;
+// each different text is made one once.
+func appendFew(column interface{ AppendRow(any) error }, texts []string) error {
+	boxes := make(map[string]any, 16)
+	for _, text := range texts {
+		box, ok := boxes[text]
+		if !ok {
+			box = text
+			boxes[text] = box
+		}
+		if err := column.AppendRow(box); err != nil {
+			return err
+		}
+	}
+	return nil
+}
