@@ -151,6 +151,8 @@ type Stat struct {
 	// Committed is how far the log has been dealt with, End where the next
 	// record will stand.
 	Committed, End ingest.Position
+	// Uncommitted is how many bytes lie between the two.
+	Uncommitted int64
 	// OldestUncommitted is when the oldest uncommitted record was written;
 	// zero if all are committed.
 	OldestUncommitted time.Time
@@ -170,7 +172,21 @@ func (l *Log) Stat() Stat {
 	s := l.stat
 	s.Bytes, s.MaxBytes, s.Segments = l.bytes, l.opts.MaxBytes, len(l.segments)
 	s.Committed, s.End, s.OldestUncommitted = l.committed, l.end(), l.oldest
+	s.Uncommitted = bytesAfter(l.committed, l.segments)
 	return s
+}
+
+// bytesAfter counts the bytes of records from a position on.
+func bytesAfter(from ingest.Position, segments []*segment) (n int64) {
+	for _, s := range segments {
+		switch {
+		case s.number > from.Segment:
+			n += max(0, s.size-headerSize)
+		case s.number == from.Segment:
+			n += max(0, s.size-max(from.Offset, headerSize))
+		}
+	}
+	return n
 }
 
 // Committed returns the commit pointer: reading resumes there.

@@ -66,8 +66,19 @@ func TestLog_AppendReadCommitReopen(t *testing.T) {
 	if want := append(span(50, 100), -1, -1, 200); !slices.Equal(numbersOf(again), want) {
 		t.Errorf("after reopening read %v", numbersOf(again))
 	}
-	if s := l.Stat(); s.Damaged != 0 {
+	s := l.Stat()
+	if s.Damaged != 0 || s.Uncommitted <= 4000 || s.Uncommitted >= s.Bytes {
 		t.Errorf("stat %+v", s)
+	}
+	seen, err := Inspect(opts.Dir)
+	if err != nil || seen.Committed != s.Committed || seen.End != s.End || seen.Uncommitted != s.Uncommitted || seen.Bytes != s.Bytes {
+		t.Errorf("from outside %+v, %v; from inside %+v", seen, err, s)
+	}
+	if err := l.Commit(context.Background(), again[len(again)-1].Next); err != nil {
+		t.Fatal(err)
+	}
+	if s := l.Stat(); s.Uncommitted != 0 {
+		t.Errorf("all is committed, but %d bytes are not", s.Uncommitted)
 	}
 	if err := Verify(opts.Dir, nil); err != nil {
 		t.Error(err)

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+
+	"github.com/leadgate/leadgate/ingest"
 )
 
 // Verify reads every segment in dir and checks every checksum. It changes
@@ -49,4 +51,25 @@ func Verify(dir string, report func(segment uint64, records int, err error)) err
 		return fmt.Errorf("verify journal %s: %d segments damaged or missing", dir, damaged)
 	}
 	return nil
+}
+
+// Inspect tells the state of the log in dir from its files alone: it changes
+// nothing and takes no lock. Of Stat it fills Bytes, Segments, Committed, End
+// and Uncommitted. Beside a process that writes to the log the figures are
+// those of a moment ago.
+func Inspect(dir string) (Stat, error) {
+	m, err := readPointer(dir)
+	if err != nil {
+		return Stat{}, fmt.Errorf("inspect journal %s: %w", dir, err)
+	}
+	found, err := survey(dir, m.key)
+	if err != nil {
+		return Stat{}, fmt.Errorf("inspect journal %s: %w", dir, err)
+	}
+	stat := Stat{Segments: len(found.segments), Committed: m.position, End: m.position, Uncommitted: bytesAfter(m.position, found.segments)}
+	for _, s := range found.segments {
+		stat.Bytes += s.size + s.aside
+		stat.End = ingest.Position{Segment: s.number, Offset: s.size}
+	}
+	return stat, nil
 }

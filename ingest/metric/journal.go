@@ -10,9 +10,9 @@ import (
 type JournalStat struct {
 	Bytes, MaxBytes int64
 	Segments        int
-	// Uncommitted counts the records that the drain has yet to commit.
+	// Uncommitted is how many bytes the drain has yet to commit.
 	Uncommitted int64
-	// OldestUncommitted is when the first of those was received or appended;
+	// OldestUncommitted is when the first of those records was written;
 	// zero if there is none.
 	OldestUncommitted time.Time
 }
@@ -31,7 +31,7 @@ var (
 	journalSegments = description("leadgate_journal_segments", "Journal segment files.")
 	journalOldest   = description("leadgate_journal_oldest_uncommitted_age_seconds",
 		"Age of the oldest record that is not committed, 0 if there is none.")
-	lagRecords = description("leadgate_drain_lag_records", "Records in the journal that are not committed.")
+	lagBytes = description("leadgate_drain_lag_bytes", "Bytes of journal records that are not committed.")
 	lagSeconds = description("leadgate_drain_lag_seconds",
 		"How far the drain is behind: the age of the oldest record that is not committed.")
 )
@@ -45,7 +45,7 @@ type journalCollector struct {
 
 // Describe implements prometheus.Collector.
 func (c *journalCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{journalBytes, journalMaxBytes, journalSegments, journalOldest, lagRecords, lagSeconds} {
+	for _, d := range []*prometheus.Desc{journalBytes, journalMaxBytes, journalSegments, journalOldest, lagBytes, lagSeconds} {
 		out <- d
 	}
 }
@@ -59,7 +59,7 @@ func (c *journalCollector) Collect(out chan<- prometheus.Metric) {
 	for d, value := range map[*prometheus.Desc]float64{
 		journalBytes: float64(stat.Bytes), journalMaxBytes: float64(stat.MaxBytes),
 		journalSegments: float64(stat.Segments), journalOldest: age,
-		lagRecords: float64(stat.Uncommitted), lagSeconds: age,
+		lagBytes: float64(stat.Uncommitted), lagSeconds: age,
 	} {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value)
 	}
