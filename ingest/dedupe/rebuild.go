@@ -59,8 +59,10 @@ type rebuild struct {
 	calls []call
 	open  map[string]int
 	batch []ingest.Known
-	// later are duplicates that were read before the lead they duplicate.
-	later []ingest.Known
+	// later are duplicates that were read before the lead they duplicate. They
+	// get a second pass, which counts no rows.
+	later  []ingest.Known
+	second bool
 }
 
 func (r *rebuild) add(ctx context.Context, known ingest.Known) error {
@@ -123,9 +125,11 @@ func (r *rebuild) flush(ctx context.Context) error {
 			r.later = append(r.later, r.batch[c.rows[n-1]])
 		}
 	}
-	r.rows += len(r.batch)
-	if r.memory.opts.Progress != nil {
-		r.memory.opts.Progress(r.rows)
+	if !r.second {
+		r.rows += len(r.batch)
+		if r.memory.opts.Progress != nil {
+			r.memory.opts.Progress(r.rows)
+		}
 	}
 	r.calls, r.batch = r.calls[:0], r.batch[:0]
 	clear(r.open)
@@ -138,8 +142,8 @@ func (r *rebuild) finish(ctx context.Context) error {
 	}
 	// Once more, now that every event is known. What still misses its lead has
 	// outlived it: no window is open.
-	again, rows := r.later, r.rows
-	r.later = nil
+	again := r.later
+	r.later, r.second = nil, true
 	for _, known := range again {
 		if err := r.add(ctx, known); err != nil {
 			return err
@@ -148,7 +152,6 @@ func (r *rebuild) finish(ctx context.Context) error {
 	if err := r.flush(ctx); err != nil {
 		return err
 	}
-	r.rows = rows
 	pipe := r.memory.client.Pipeline()
 	for workspace := range r.workspaces {
 		pipe.Set(ctx, r.memory.epochKey(workspace), r.now.UnixMicro(), r.memory.opts.EventTTL)

@@ -17,8 +17,8 @@ type batch struct {
 	started time.Time
 }
 
-func (b *batch) from() ingest.Position { return b.items[0].at }
-func (b *batch) to() ingest.Position   { return b.items[len(b.items)-1].next }
+// to is the position behind the batch: what is committed with it.
+func (b *batch) to() ingest.Position { return b.items[len(b.items)-1].next }
 
 func (b *batch) oldest() time.Time {
 	for i := range b.items {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/leadgate/leadgate/ingest"
 )
@@ -187,6 +188,7 @@ func TestDeliver_Bisects(t *testing.T) {
 			}
 		})
 		first := r.sink.tries()
+		time.Sleep(time.Minute)
 		r.sink.onWrite = poison
 		d := r.drained()
 		again := r.sink.tries()[len(first):]

@@ -194,8 +194,10 @@ func (d *Drain) run(stop, work context.Context) error {
 	reading, cancel := context.WithCancel(stop)
 	chunks := make(chan chunk)
 	failed := make(chan error, 1)
-	go func() { failed <- d.read(reading, from, chunks) }()
-	defer func() { cancel(); <-failed }()
+	var reader sync.WaitGroup
+	reader.Go(func() { failed <- d.read(reading, from, chunks) })
+	defer reader.Wait()
+	defer cancel()
 
 	var rest []item
 	for {

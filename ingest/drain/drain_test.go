@@ -435,3 +435,14 @@ func TestNew_Refuses(t *testing.T) {
 		t.Error("a drain in a directory that cannot be")
 	}
 }
+
+func TestRun_StopIsNoFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.opts.OnRetry = func(stage drain.Stage, err error) { t.Errorf("%s: %v", stage, err) }
+		r.lead("a", "")
+		if s := r.drained().Stat(); s.Err != "" || !s.Failing.IsZero() {
+			t.Errorf("after a plain stop: %+v", s)
+		}
+	})
+}

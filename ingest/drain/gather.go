@@ -20,16 +20,10 @@ func (d *Drain) read(ctx context.Context, from ingest.Position, out chan<- chunk
 		var records []ingest.Record
 		err := d.retry(ctx, ctx, JournalStage, 0, func(ctx context.Context) (err error) {
 			records, err = d.opts.Log.Read(ctx, from, d.opts.MaxRows, d.opts.MaxBytes)
-			return ignoreEnd(ctx, err)
+			return err
 		})
 		if err != nil {
 			return err
-		}
-		if ctx.Err() != nil {
-			return errStopped
-		}
-		if len(records) == 0 {
-			continue
 		}
 		next := chunk{at: d.opts.Now()}
 		next.items = d.decode(records)
@@ -42,26 +36,17 @@ func (d *Drain) read(ctx context.Context, from ingest.Position, out chan<- chunk
 	}
 }
 
-// ignoreEnd keeps the end of the drain from being noted as a failure.
-func ignoreEnd(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
-}
-
 // gather returns the next batch and what is left for the one after. It begins
 // with rest, waits until there is something, then for FlushInterval more unless
 // the batch is full sooner. What has waited that long already, behind a batch
 // in flight, waits a tenth of it, so that a slow store gets large batches.
-func (d *Drain) gather(ctx context.Context, chunks <-chan chunk, failed chan error, rest []item) (*batch, []item, error) {
+func (d *Drain) gather(ctx context.Context, chunks <-chan chunk, failed <-chan error, rest []item) (*batch, []item, error) {
 	items, since := rest, d.opts.Now().Add(-d.opts.FlushInterval)
 	if len(items) == 0 {
 		select {
 		case c := <-chunks:
 			items, since = c.items, c.at
 		case err := <-failed:
-			failed <- err
 			return nil, nil, err
 		case <-ctx.Done():
 			return nil, nil, errStopped
@@ -79,7 +64,6 @@ func (d *Drain) gather(ctx context.Context, chunks <-chan chunk, failed chan err
 			continue
 		case <-linger.C:
 		case err := <-failed:
-			failed <- err
 			return nil, nil, err
 		case <-ctx.Done():
 			return nil, nil, errStopped

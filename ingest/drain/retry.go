@@ -21,6 +21,8 @@ func (d *Drain) retry(stop, work context.Context, stage Stage, timeout time.Dura
 			return err
 		case errors.Is(err, ingest.ErrClosed) && stage == JournalStage:
 			return err
+		case stop.Err() != nil && errors.Is(err, stop.Err()): // not a failure
+			return errStopped
 		}
 		d.failed(stage, attempt, err)
 		if work.Err() != nil || stop.Err() != nil {
