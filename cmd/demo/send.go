@@ -117,7 +117,7 @@ func do(req *http.Request) (int, string, error) {
 // drained reads from the metrics that no acknowledged delivery is waiting.
 func drained(metrics string) bool {
 	for line := range strings.Lines(metrics) {
-		if value, ok := strings.CutPrefix(line, "leadgate_drain_lag_records "); ok {
+		if value, ok := strings.CutPrefix(line, "leadgate_drain_lag_bytes "); ok {
 			return strings.TrimSpace(value) == "0"
 		}
 	}

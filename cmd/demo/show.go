@@ -19,7 +19,7 @@ costs:
   rules:
     - {name: Bing at 0.90 a click, source: bing, medium: cpc, per: click, price: "0.90", currency: EUR}
 sources:
-  - {name: landing, type: form, allowed_hosts: [www.example.com]}
+  - {name: landing, type: form, allowed_hosts: [www.example.com], options: {thank_you_url: "https://www.example.com/thanks"}}
   - {name: clicks, type: click}
   - {name: google, type: google-ads, secrets: [` + googleKey + `]}
   - {name: calls, type: callrail, secrets: [` + callRailKey + `]}

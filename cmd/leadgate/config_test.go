@@ -109,12 +109,12 @@ sources:
 func TestLoadConfig_RefusesWhatItDoesNotKnow(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"lisen: 127.0.0.1:1":                              "lisen: unknown key (line 1)",
-		"http: {max_boddy: 1MiB}":                         "max_boddy: unknown key (line 1)",
+		"lisen: 127.0.0.1:1":                               "lisen: unknown key (line 1)",
+		"http: {max_boddy: 1MiB}":                          "max_boddy: unknown key (line 1)",
 		"sources:\n  - {name: a, type: form, secert: [x]}": "secert: unknown key (line 2)",
-		"http: {max_body: lots}":                          "not a size",
-		"http: {read_timeout: 10}":                        "not a duration",
-		"listen: [":                                       "line 1",
+		"http: {max_body: lots}":                           "not a size",
+		"http: {read_timeout: 10}":                         "not a duration",
+		"listen: [":                                        "line 1",
 	} {
 		_, err := LoadConfig(writeConfig(t, text), nil)
 		if err == nil || !strings.Contains(err.Error(), want) {

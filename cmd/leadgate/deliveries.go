@@ -1,0 +1,149 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"github.com/leadgate/leadgate/analytics/clickhouse"
+	"github.com/leadgate/leadgate/ingest"
+)
+
+func (a *app) deliveriesCommand() *cobra.Command {
+	return group("deliveries", "Look at deliveries and what became of them",
+		a.listCommand("List deliveries, newest first", "  leadgate deliveries list --source landing --verdict duplicate", ""),
+		a.showCommand("leadgate deliveries show 01KE7Z8M3Q4R5S6T7V8W9XYZAB"))
+}
+
+func (a *app) quarantineCommand() *cobra.Command {
+	return group("quarantine", "Look at verified deliveries that could not be read or stored",
+		a.listCommand("List quarantined deliveries and why, newest first", "  leadgate quarantine list --from 2026-01-01", ingest.Quarantined),
+		a.showCommand("leadgate quarantine show 01KE7Z8M3Q4R5S6T7V8W9XYZAB"))
+}
+
+// listCommand lists deliveries; with a fixed verdict it is not to be chosen.
+func (a *app) listCommand(short, example string, fixed ingest.Verdict) *cobra.Command {
+	var filter clickhouse.DeliveryFilter
+	var verdict, from, to, format string
+	cmd := &cobra.Command{
+		Use: "list", Short: short, Example: example, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var err error
+			if filter.From, err = parseMoment("from", from); err != nil {
+				return err
+			}
+			if filter.To, err = parseMoment("to", to); err != nil {
+				return err
+			}
+			if len(to) == len(time.DateOnly) {
+				filter.To = filter.To.AddDate(0, 0, 1) // the last day counts
+			}
+			if filter.Verdict = fixed; fixed == "" {
+				filter.Verdict = ingest.Verdict(verdict)
+			}
+			if format != "table" && format != "json" {
+				return usageError{fmt.Errorf("--format: not one of table, json (got %s)", format)}
+			}
+			return a.withStore(cmd.Context(), func(_ *Settings, conn *clickhouse.Conn) error {
+				list, err := conn.Deliveries(cmd.Context(), filter)
+				if err != nil {
+					return err
+				}
+				return printDeliveries(a.stdout, list, filter.Limit, format)
+			})
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&filter.Source, "source", "", "only of this source")
+	flags.StringVar(&from, "from", "", "received at or after, as 2026-01-31 or 2026-01-31T12:00:00Z (UTC)")
+	flags.StringVar(&to, "to", "", "received before, or on this last day (UTC)")
+	flags.StringVar(&filter.Before, "before", "", "only before this delivery: the last id of a page asks for the next")
+	flags.IntVar(&filter.Limit, "limit", 100, "how many")
+	flags.StringVar(&format, "format", "table", "table or json (an object a line)")
+	if fixed == "" {
+		flags.StringVar(&verdict, "verdict", "", "accepted, duplicate, ignored or quarantined")
+	}
+	return cmd
+}
+
+func parseMoment(flag, text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{time.DateOnly, time.RFC3339} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, usageError{fmt.Errorf("--%s: not a date or time such as 2026-01-31 or 2026-01-31T12:00:00Z (got %s)", flag, text)}
+}
+
+func printDeliveries(w io.Writer, list []clickhouse.StoredDelivery, limit int, format string) error {
+	if format == "json" {
+		enc := json.NewEncoder(w)
+		for _, d := range list {
+			if err := enc.Encode(d); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	t := table.NewWriter()
+	t.SetStyle(table.StyleLight)
+	t.AppendHeader(table.Row{"delivery", "received (UTC)", "source", "verdict", "events", "bytes", "reason"})
+	for _, d := range list {
+		t.AppendRow(table.Row{d.ID, d.ReceivedAt.UTC().Format(time.DateTime), d.Source, d.Verdict, d.Events, d.BodyBytes, d.Reason})
+	}
+	fmt.Fprintln(w, t.Render())
+	if len(list) == limit && limit > 0 {
+		fmt.Fprintf(w, "there may be more: --before %s\n", list[len(list)-1].ID)
+	}
+	return nil
+}
+
+func (a *app) showCommand(example string) *cobra.Command {
+	return &cobra.Command{
+		Use: "show ID", Short: "Show one delivery with its raw request, personal data included",
+		Example: "  " + example, Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withStore(cmd.Context(), func(s *Settings, conn *clickhouse.Conn) error {
+				stored, raw, err := conn.Delivery(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(a.stdout, "delivery  %s\nsource    %s\nreceived  %s\nverdict   %s\nevents    %d\n", stored.ID, stored.Source,
+					stored.ReceivedAt.UTC().Format(time.RFC3339Nano), stored.Verdict, stored.Events)
+				if stored.Reason != "" {
+					fmt.Fprintf(a.stdout, "reason    %s\n", stored.Reason)
+				}
+				if raw == nil {
+					fmt.Fprintf(a.stdout, "\nthe raw request is not kept any more (deliveries.raw_retention %v)\n", s.Deliveries.RawRetention)
+					return nil
+				}
+				return printRequest(a.stdout, raw)
+			})
+		},
+	}
+}
+
+// printRequest writes a delivery as the request it was, but for credentials.
+func printRequest(w io.Writer, d *ingest.Delivery) error {
+	fmt.Fprintf(w, "from      %s\n\n%s %s\n", d.RemoteAddr, d.Method, d.URL)
+	for _, key := range slices.Sorted(maps.Keys(d.Header)) {
+		for _, value := range d.Header[key] {
+			fmt.Fprintf(w, "%s: %s\n", key, value)
+		}
+	}
+	fmt.Fprintln(w)
+	if _, err := w.Write(d.Body); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(w)
+	return err
+}

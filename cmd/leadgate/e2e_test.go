@@ -1,0 +1,239 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/leadgate/leadgate/analytics/clickhouse/embedded"
+)
+
+// TestMain lets the test binary be the gateway, and the engine of one.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "clickhouse" {
+		os.Exit(embedded.Main(os.Args[2:]))
+	}
+	if os.Getenv("BE_LEADGATE") == "1" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// needEngine returns the engine library. Without one the test is skipped, or
+// fails if CI is set.
+func needEngine(t *testing.T) string {
+	t.Helper()
+	library, err := embedded.FindLibrary(os.Getenv("LEADGATE_LIBCHDB"))
+	if err != nil && os.Getenv("CI") == "" {
+		t.Skipf("no engine: %v", err)
+	}
+	if err != nil {
+		t.Fatalf("no engine: %v", err)
+	}
+	return library
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// output collects what a process says.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// process is a running gateway.
+type process struct {
+	t       *testing.T
+	url     string
+	config  string
+	library string
+	cmd     *exec.Cmd
+	said    *output
+	ended   chan struct{}
+	err     error
+}
+
+// serve starts a gateway with the given lines of configuration besides listen
+// and data_dir, and waits until it can take leads.
+func serve(t *testing.T, dir, text string) *process {
+	t.Helper()
+	port := freePort(t)
+	config := filepath.Join(dir, "config.yaml")
+	text = fmt.Sprintf("listen: 127.0.0.1:%d\npublic_url: http://127.0.0.1:%d\ndata_dir: %s\n%s", port, port, filepath.Join(dir, "data"), text)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := &process{t: t, url: fmt.Sprintf("http://127.0.0.1:%d", port), config: config, library: needEngine(t)}
+	p.start()
+	return p
+}
+
+func (p *process) command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, os.Args[0], append(args, "--config", p.config)...)
+	cmd.Env = append(os.Environ(), "BE_LEADGATE=1", "LEADGATE_LIBCHDB="+p.library)
+	return cmd
+}
+
+func (p *process) start() {
+	p.t.Helper()
+	p.cmd, p.said, p.ended = p.command(context.Background(), "serve"), &output{}, make(chan struct{})
+	p.cmd.Stderr = p.said
+	if err := p.cmd.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	cmd, ended := p.cmd, p.ended
+	go func() { p.err = cmd.Wait(); close(ended) }()
+	p.t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		<-ended
+		if p.t.Failed() {
+			p.t.Logf("the gateway said:\n%s", p.said)
+		}
+	})
+	p.until("ready", func() bool {
+		select {
+		case <-p.ended:
+			p.t.Fatalf("the gateway ended: %v\n%s", p.err, p.said)
+		default:
+		}
+		status, _, err := p.do(http.MethodGet, "/readyz", nil, "")
+		return err == nil && status == http.StatusOK
+	})
+}
+
+// kill ends the gateway as a crash would.
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.ended
+}
+
+// stop ends the gateway as an operator would.
+func (p *process) stop() {
+	p.t.Helper()
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.ended:
+		if p.err != nil {
+			p.t.Errorf("stopped with %v\n%s", p.err, p.said)
+		}
+	case <-time.After(30 * time.Second):
+		p.t.Fatalf("does not stop\n%s", p.said)
+	}
+}
+
+func (p *process) until(what string, done func() bool) {
+	p.t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(60 * time.Second); !done(); <-tick.C {
+		if time.Now().After(deadline) {
+			p.t.Fatalf("not %s within a minute\n%s", what, p.said)
+		}
+	}
+}
+
+// do sends one request; header lines are "Key: value" separated by newlines.
+func (p *process) do(method, path string, body []byte, header string) (int, string, error) {
+	req, err := http.NewRequestWithContext(p.t.Context(), method, p.url+path, bytes.NewReader(body))
+	if err != nil {
+		return 0, "", err
+	}
+	for line := range strings.Lines(header) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		req.Header.Set(key, value)
+	}
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	answer, err := client.Do(req)
+	if err != nil {
+		return 0, "", err
+	}
+	text, err := io.ReadAll(answer.Body)
+	return answer.StatusCode, string(text), errors.Join(err, answer.Body.Close())
+}
+
+// post sends a delivery that must be answered with the given status.
+func (p *process) post(want int, path, body, header string) string {
+	p.t.Helper()
+	status, text, err := p.do(http.MethodPost, path, []byte(body), header)
+	if err != nil || status != want {
+		p.t.Fatalf("POST %s: %d %s, %v; want %d", path, status, text, err, want)
+	}
+	return text
+}
+
+// counted waits until everything acknowledged is in the store.
+func (p *process) counted() {
+	p.t.Helper()
+	p.until("counted", func() bool {
+		_, text, err := p.do(http.MethodGet, "/metrics", nil, "")
+		return err == nil && strings.Contains(text, "\nleadgate_drain_lag_bytes 0\n")
+	})
+}
+
+// run executes another command beside the gateway and returns what it prints.
+func (p *process) run(args ...string) string {
+	p.t.Helper()
+	cmd := p.command(p.t.Context(), args...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		p.t.Fatalf("leadgate %s: %v\n%s%s", strings.Join(args, " "), err, out, stderr.String())
+	}
+	return string(out)
+}
+
+func (p *process) sql(query string) string {
+	p.t.Helper()
+	return strings.TrimSpace(p.run("sql", query, "--format", "TSV"))
+}
+
+type cplAnswer struct {
+	Query  map[string]any   `json:"query"`
+	Rows   []map[string]any `json:"rows"`
+	Totals map[string]any   `json:"totals"`
+	Notes  []string         `json:"notes"`
+}
+
+func (p *process) cpl(args ...string) cplAnswer {
+	p.t.Helper()
+	var answer cplAnswer
+	text := p.run(append([]string{"report", "cpl", "--format", "json"}, args...)...)
+	if err := json.Unmarshal([]byte(text), &answer); err != nil {
+		p.t.Fatalf("%v: %s", err, text)
+	}
+	return answer
+}

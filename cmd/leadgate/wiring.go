@@ -1,0 +1,241 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/leadgate/leadgate/analytics/clickhouse"
+	"github.com/leadgate/leadgate/analytics/report"
+	"github.com/leadgate/leadgate/ingest"
+	"github.com/leadgate/leadgate/ingest/dedupe"
+	"github.com/leadgate/leadgate/ingest/drain"
+	"github.com/leadgate/leadgate/ingest/edge"
+	"github.com/leadgate/leadgate/ingest/limit"
+	"github.com/leadgate/leadgate/ingest/metric"
+	"github.com/leadgate/leadgate/sources"
+)
+
+// openMemory connects to Redis, or starts the embedded one.
+func (g *gateway) openMemory() error {
+	if g.settings.RedisURL == "" {
+		g.embedded = dedupe.NewEmbedded(time.Now)
+		g.redis = g.embedded.Client()
+		g.onClose(g.embedded.Close)
+	} else {
+		client, err := redisClient(g.settings.RedisURL)
+		if err != nil {
+			return err
+		}
+		g.redis = client
+		g.onClose(client.Close)
+	}
+	g.memory = g.settings.memory(g.redis)
+	return nil
+}
+
+func redisClient(url string) (*redis.Client, error) {
+	options, err := redis.ParseURL(url)
+	if err != nil {
+		return nil, errors.New("redis.url: cannot be read: write it like redis://user:password@host:6379/0")
+	}
+	return redis.NewClient(options), nil
+}
+
+// memory returns the memory of events in a Redis, as the settings want it.
+func (s *Settings) memory(client redis.UniversalClient) *dedupe.Memory {
+	workspaces := make([]string, 0, len(s.Intakes))
+	for _, intake := range s.Intakes {
+		workspaces = append(workspaces, intake.Config.Workspace)
+	}
+	slices.Sort(workspaces)
+	return dedupe.New(client, dedupe.Options{
+		Window: time.Duration(s.Dedupe.PersonWindow), EventTTL: time.Duration(s.Dedupe.EventTTL),
+		Workspaces: slices.Compact(workspaces),
+	})
+}
+
+func (g *gateway) openDrain() error {
+	s := g.settings
+	var err error
+	g.metrics = metric.New(metric.Options{Sources: sourceNames(s), Version: version})
+	g.drain, err = drain.New(drain.Options{
+		Log: g.journal, Intakes: s.Intakes, Deduper: g.memory,
+		Rebuild: func(ctx context.Context) error {
+			return g.memory.Rebuild(ctx, clickhouse.NewLoader(g.store.conn))
+		},
+		Sink: &checkedSink{settings: s, conn: g.store.conn, sink: g.newSink(), ready: g.store.engine != nil},
+		Dir:  filepath.Join(s.DataDir, "drain"),
+		Backlog: func() (ingest.Position, time.Time) {
+			stat := g.journal.Stat()
+			return stat.End, stat.OldestUncommitted
+		},
+		FlushInterval: time.Duration(s.Drain.FlushInterval), MaxRows: s.Drain.BatchRows,
+		StopTimeout: time.Duration(s.Drain.StopTimeout),
+		OnBatch:     g.countBatch,
+		OnRetry: func(stage drain.Stage, _ error) {
+			g.metrics.Failed(metric.Stage(stage))
+			g.metrics.Retried(metric.Stage(stage))
+		},
+		Logger: g.log,
+	})
+	if err != nil {
+		return fmt.Errorf("data_dir: %w", err)
+	}
+	g.metrics.WatchJournal(g.journalStat, time.Now)
+	return nil
+}
+
+func sourceNames(s *Settings) []string {
+	names := make([]string, 0, len(s.Intakes))
+	for name := range s.Intakes {
+		names = append(names, name)
+	}
+	return names
+}
+
+func (g *gateway) newSink() *clickhouse.Sink {
+	workspaces := make(map[string]string, len(g.settings.Intakes))
+	for name, intake := range g.settings.Intakes {
+		workspaces[name] = intake.Config.Workspace
+	}
+	return clickhouse.NewSink(g.store.conn, clickhouse.SinkOptions{
+		Workspaces: workspaces,
+		Inserted:   func(table string, rows int, _ time.Duration) { g.metrics.Rows(table, rows) },
+	})
+}
+
+// checkedSink looks at the tables of a remote store before it first writes, in
+// case the store was away when the gateway started.
+type checkedSink struct {
+	settings *Settings
+	conn     *clickhouse.Conn
+	sink     drain.Sink
+	ready    bool
+}
+
+// Write implements drain.Sink; the drain calls it one at a time.
+func (c *checkedSink) Write(ctx context.Context, batch ingest.Batch) error {
+	if !c.ready {
+		if err := prepare(ctx, c.settings, c.conn); err != nil {
+			return err
+		}
+		c.ready = true
+	}
+	return c.sink.Write(ctx, batch)
+}
+
+func (g *gateway) countBatch(batch ingest.Batch, took time.Duration) {
+	now := time.Now()
+	g.metrics.Batch(took)
+	for _, outcome := range batch.Outcomes {
+		g.metrics.Settled(outcome.Delivery.Source, outcome.Verdict, now.Sub(outcome.Delivery.ReceivedAt))
+	}
+	for i := range batch.Events {
+		if event := &batch.Events[i]; event.Lead != nil {
+			g.metrics.Lead(event.Source, event.Lead.Verdict)
+		}
+	}
+}
+
+func (g *gateway) journalStat() metric.JournalStat {
+	stat := g.journal.Stat()
+	return metric.JournalStat{
+		Bytes: stat.Bytes, MaxBytes: stat.MaxBytes, Segments: stat.Segments,
+		Uncommitted: stat.Uncommitted, OldestUncommitted: stat.OldestUncommitted,
+	}
+}
+
+// largestBody is the largest body that any source takes, in bytes.
+func (g *gateway) largestBody() int64 {
+	largest := int64(g.settings.HTTP.MaxBody)
+	for _, source := range g.settings.Sources {
+		largest = max(largest, g.settings.maxBody(source))
+	}
+	return largest
+}
+
+// maxBody is the source's own limit, else its type's, else the door's.
+func (s *Settings) maxBody(source SourceConfig) int64 {
+	if source.MaxBody > 0 {
+		return int64(source.MaxBody)
+	}
+	if t, ok := sources.Lookup(source.Type); ok && t.MaxBody > 0 {
+		return t.MaxBody
+	}
+	return int64(s.HTTP.MaxBody)
+}
+
+func (g *gateway) openEdge() error {
+	s := g.settings
+	caps := make(map[string]int64, len(s.Sources))
+	for _, source := range s.Sources {
+		caps[source.Name] = s.maxBody(source)
+	}
+	bySource, err := g.limiter("source", s.Limits.PerSource)
+	if err != nil {
+		return err
+	}
+	byAddress, err := g.limiter("address", s.Limits.PerAddress)
+	if err != nil {
+		return err
+	}
+	g.edge, err = edge.New(edge.Options{
+		Acceptor:  ingest.NewAcceptor(s.Intakes, g.metrics.Appender(g.journal)),
+		PublicURL: s.PublicURL, TrustedProxies: s.HTTP.TrustedProxies,
+		MaxBody: func(source string) int64 {
+			if n, ok := caps[source]; ok {
+				return n
+			}
+			return int64(s.HTTP.MaxBody)
+		},
+		ReadTimeout: time.Duration(s.HTTP.ReadTimeout), WriteTimeout: time.Duration(s.HTTP.WriteTimeout),
+		IdleTimeout: time.Duration(s.HTTP.IdleTimeout), RequestTimeout: time.Duration(s.HTTP.RequestTimeout),
+		SourceLimit: bySource, AddressLimit: byAddress,
+		Ready:       g.journal.Healthy,
+		MetricsPage: g.metrics.Handler(), API: g.api(), APIKeys: s.APIKeys,
+		Metrics: g.metrics, Log: g.log,
+	})
+	return err
+}
+
+// limiter adapts the limit to what the edge asks for; nil is no limit.
+func (g *gateway) limiter(name, rate string) (edge.Limiter, error) {
+	parsed, err := limit.ParseRate(rate)
+	if err != nil || parsed.Off() {
+		return nil, err
+	}
+	options := limit.Options{Name: name, Rate: parsed, Log: g.log}
+	if g.settings.Limits.Shared {
+		options.Redis = g.redis
+	}
+	limiter, err := limit.New(options)
+	if err != nil {
+		return nil, err
+	}
+	g.onClose(limiter.Close)
+	return edge.LimiterFunc(func(ctx context.Context, key string) (edge.Result, error) {
+		result, err := limiter.Take(ctx, key)
+		return edge.Result(result), err
+	}), nil
+}
+
+// api serves /api/v1.
+func (g *gateway) api() http.Handler {
+	mux := http.NewServeMux()
+	connect := func(context.Context) (driver.Conn, error) { return g.store.conn, nil }
+	mux.Handle("GET /api/v1/reports/cpl", report.Handler(connect, g.settings.Rules, reportDefaults(g.settings), g.log))
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusNotFound)
+		fmt.Fprintln(w, `{"error":{"code":"not_found","message":"there is GET /api/v1/reports/cpl"}}`)
+	})
+	return mux
+}
