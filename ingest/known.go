@@ -48,3 +48,12 @@ type Known struct {
 	Email       string // as in Person
 	Phone       string // as in Person
 }
+
+// Identity is what tells one person of a workspace from the others: hashes of
+// the identifiers, "" if unknown, and the contact id that the person gets if
+// neither is known yet, "" if there is neither.
+type Identity struct {
+	Email   string
+	Phone   string
+	Contact string
+}

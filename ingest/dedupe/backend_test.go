@@ -16,6 +16,7 @@ import (
 
 	"github.com/leadgate/leadgate/ingest"
 	"github.com/leadgate/leadgate/ingest/dedupe"
+	"github.com/leadgate/leadgate/ingest/identity"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -118,7 +119,7 @@ func TestIntegrationMemory(t *testing.T) {
 // opened returns a memory that is ready for claims.
 func opened(t testing.TB, client redis.UniversalClient) *dedupe.Memory {
 	t.Helper()
-	m := dedupe.New(client, dedupe.Options{Workspaces: []string{"w", "other"}, Now: func() time.Time { return start }})
+	m := dedupe.New(client, dedupe.Options{Identify: identity.Of, Workspaces: []string{"w", "other"}, Now: func() time.Time { return start }})
 	if err := m.Rebuild(t.Context(), rows(nil)); err != nil {
 		t.Fatal(err)
 	}

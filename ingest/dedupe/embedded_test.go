@@ -9,13 +9,14 @@ import (
 
 	"github.com/leadgate/leadgate/ingest"
 	"github.com/leadgate/leadgate/ingest/dedupe"
+	"github.com/leadgate/leadgate/ingest/identity"
 )
 
 func TestEmbedded_ForgetsInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		embedded := dedupe.NewEmbedded(time.Now)
 		defer func() { _ = embedded.Close() }()
-		m := dedupe.New(embedded.Client(), dedupe.Options{Workspaces: []string{"w"}, EventTTL: 2 * time.Hour})
+		m := dedupe.New(embedded.Client(), dedupe.Options{Identify: identity.Of, Workspaces: []string{"w"}, EventTTL: 2 * time.Hour})
 		if err := m.Rebuild(t.Context(), rows(nil)); err != nil {
 			t.Fatal(err)
 		}
@@ -60,7 +61,7 @@ func TestMemory_Inspect(t *testing.T) {
 	t.Parallel()
 	embedded := dedupe.NewEmbedded(nil)
 	defer func() { _ = embedded.Close() }()
-	m := dedupe.New(embedded.Client(), dedupe.Options{Workspaces: []string{"w"}})
+	m := dedupe.New(embedded.Client(), dedupe.Options{Identify: identity.Of, Workspaces: []string{"w"}})
 	if h, err := m.Inspect(t.Context()); err != nil || h.Filled || h.Evicts || h.Advice() != "" {
 		t.Errorf("new: %+v, %v", h, err)
 	}

@@ -15,7 +15,6 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/leadgate/leadgate/ingest"
-	"github.com/leadgate/leadgate/ingest/identity"
 )
 
 // ErrEmpty is ingest.ErrEmpty: Redis answers, but its memory is gone or was
@@ -24,8 +23,14 @@ var ErrEmpty = ingest.ErrEmpty
 
 const day = 24 * time.Hour
 
-// Options sets a Memory up. Zero values mean the defaults.
+var errIdentify = errors.New("dedupe: Options.Identify is missing: set it to identity.Of")
+
+// Options sets a Memory up. Identify is needed; zero values of the rest mean the
+// defaults.
 type Options struct {
+	// Identify tells one person from others: identity.Of. Rooms do not import
+	// each other, so the wiring passes it in.
+	Identify func(workspace, email, phone string) ingest.Identity
 	// Prefix of all keys, "lg:".
 	Prefix string
 	// Window in which the same person's next lead is a duplicate: 30 days.
@@ -115,6 +120,9 @@ const chunk = 100
 // after any error: one of the answers may be lost, none is wrong. Errors:
 // ErrEmpty (wrapped) when the memory must be rebuilt first, and those of Redis.
 func (m *Memory) Claim(ctx context.Context, events []ingest.Event) ([]ingest.Claim, error) {
+	if m.opts.Identify == nil {
+		return nil, errIdentify
+	}
 	var calls []call
 	open := make(map[string]int, 1) // the workspace's last call
 	for i := range events {
@@ -126,7 +134,7 @@ func (m *Memory) Claim(ctx context.Context, events []ingest.Event) ([]ingest.Cla
 			calls = append(calls, call{workspace: workspace, args: m.claimArgs(min(chunk, len(events)-i))})
 		}
 		calls[at].rows = append(calls[at].rows, i)
-		calls[at].args = append(calls[at].args, eventArgs(&events[i])...)
+		calls[at].args = append(calls[at].args, m.eventArgs(&events[i])...)
 	}
 	m.remember(open)
 	if err := m.run(ctx, claimScript, calls); err != nil {
@@ -167,8 +175,14 @@ func (m *Memory) claimArgs(events int) []any {
 		windowTTL.Milliseconds(), m.opts.Window.Microseconds())
 }
 
-func eventArgs(e *ingest.Event) []any {
-	person := identity.OfEvent(e)
+func (m *Memory) eventArgs(e *ingest.Event) []any {
+	var person ingest.Identity
+	switch {
+	case e.Lead != nil:
+		person = m.opts.Identify(e.Workspace, e.Lead.Person.Email, e.Lead.Person.Phone)
+	case e.Status != nil:
+		person = m.opts.Identify(e.Workspace, e.Status.Email, e.Status.Phone)
+	}
 	flags, print := "", ""
 	if e.Mutable {
 		flags, print = "m", fingerprint(e)
@@ -176,14 +190,14 @@ func eventArgs(e *ingest.Event) []any {
 	// Test and spam leads look their contact up, but must not tie two people
 	// together: they often carry strangers' addresses.
 	genuine := e.Lead == nil || !e.Lead.Test && len(e.Lead.SpamReasons) == 0
-	if genuine && person.Known() {
+	if genuine && person.Contact != "" {
 		flags += "l"
 		if e.Lead != nil {
 			flags += "w"
 		}
 	}
 	return []any{e.ID, e.DeliveryID, print, flags, e.ReceivedAt.UnixMicro(), strconv.FormatUint(e.Version, 10),
-		person.Candidate(), person.Email, person.Phone}
+		person.Contact, person.Email, person.Phone}
 }
 
 var (

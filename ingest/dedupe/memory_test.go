@@ -205,7 +205,7 @@ func testChanges(t *testing.T, client redis.UniversalClient) {
 }
 
 func testEmpty(t *testing.T, client redis.UniversalClient) {
-	m := dedupe.New(client, dedupe.Options{Now: func() time.Time { return start }})
+	m := dedupe.New(client, dedupe.Options{Identify: identity.Of, Now: func() time.Time { return start }})
 	touch := event(ingest.TouchKind, "t1", "d1", start)
 	if _, err := m.Claim(t.Context(), []ingest.Event{touch}); !errors.Is(err, dedupe.ErrEmpty) {
 		t.Fatalf("claim of a new memory: %v, want ErrEmpty", err)
@@ -241,7 +241,7 @@ func testRebuild(t *testing.T, client redis.UniversalClient) {
 	for runs := 1; runs <= 2; runs++ { // again does no harm
 		progress := 0
 		m := dedupe.New(client, dedupe.Options{
-			Prefix: fmt.Sprint(runs), Now: func() time.Time { return now }, Progress: func(n int) { progress = n },
+			Identify: identity.Of, Prefix: fmt.Sprint(runs), Now: func() time.Time { return now }, Progress: func(n int) { progress = n },
 		})
 		for range runs {
 			if err := m.Rebuild(t.Context(), stored); err != nil {
@@ -286,7 +286,7 @@ var stored = rows{
 // checkRebuilt looks at a memory rebuilt from stored.
 func checkRebuilt(t *testing.T, m *dedupe.Memory, now time.Time) {
 	t.Helper()
-	candidate := identity.Of("w", "bob@example.com", "").Candidate()
+	candidate := identity.Of("w", "bob@example.com", "").Contact
 	steps := []struct {
 		name    string
 		event   ingest.Event
@@ -365,7 +365,7 @@ func testManyInOrder(t *testing.T, client redis.UniversalClient) {
 // testKeys looks at what stands in Redis: no personal data, nothing for ever,
 // one slot for each workspace.
 func testKeys(t *testing.T, client redis.UniversalClient) {
-	m := dedupe.New(client, dedupe.Options{Prefix: "my*app:", Workspaces: []string{"a}b w"}})
+	m := dedupe.New(client, dedupe.Options{Identify: identity.Of, Prefix: "my*app:", Workspaces: []string{"a}b w"}})
 	if err := m.Rebuild(t.Context(), rows{{
 		Workspace: "a}b w", Kind: ingest.LeadKind, EventID: "old", DeliveryID: "d0", ReceivedAt: time.Now().Add(-time.Hour),
 		Verdict: ingest.UniqueLead, ContactID: "c0", Email: "carol@example.com", Phone: "+14155550111",
@@ -429,5 +429,16 @@ func testCancelled(t *testing.T, client redis.UniversalClient) {
 	}
 	if err := m.Rebuild(ctx, rows(nil)); !errors.Is(err, context.Canceled) {
 		t.Errorf("rebuild: %v, want context.Canceled", err)
+	}
+}
+
+func TestMemory_NeedsIdentify(t *testing.T) {
+	t.Parallel()
+	m := dedupe.New(miniClient(t), dedupe.Options{})
+	if _, err := m.Claim(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "identity.Of") {
+		t.Errorf("claim: %v", err)
+	}
+	if err := m.Rebuild(t.Context(), rows(nil)); err == nil {
+		t.Error("rebuild without Identify")
 	}
 }

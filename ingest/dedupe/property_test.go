@@ -14,6 +14,7 @@ import (
 
 	"github.com/leadgate/leadgate/ingest"
 	"github.com/leadgate/leadgate/ingest/dedupe"
+	"github.com/leadgate/leadgate/ingest/identity"
 )
 
 // world is a store, a journal and a memory between them, for one run.
@@ -41,7 +42,7 @@ func testProperties(t *testing.T, client redis.UniversalClient) {
 		w := &world{t: t, random: rand.New(rand.NewPCG(seed, 1)), client: client, now: start,
 			sent: map[string]bool{}, store: map[string]storedLead{}}
 		w.memory = dedupe.New(client, dedupe.Options{
-			Prefix: fmt.Sprintf("%d:", seed), Workspaces: []string{"w"}, Now: func() time.Time { return w.now },
+			Identify: identity.Of, Prefix: fmt.Sprintf("%d:", seed), Workspaces: []string{"w"}, Now: func() time.Time { return w.now },
 		})
 		for step := range 150 {
 			w.deliver(step)

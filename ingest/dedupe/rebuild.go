@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/leadgate/leadgate/ingest"
-	"github.com/leadgate/leadgate/ingest/identity"
 )
 
 // Loader reads what the store knows. Known calls yield for every event that
@@ -30,6 +29,9 @@ const rebuildCalls = 50
 // The store does not know fingerprints: the first delivery after a rebuild of a
 // mutable event is an update even if it says nothing new.
 func (m *Memory) Rebuild(ctx context.Context, from Loader) error {
+	if m.opts.Identify == nil {
+		return errIdentify
+	}
 	r := rebuild{memory: m, now: m.opts.Now(), open: make(map[string]int, 1), workspaces: make(map[string]struct{})}
 	m.mu.Lock()
 	for workspace := range m.asked {
@@ -86,7 +88,7 @@ func (r *rebuild) add(ctx context.Context, known ingest.Known) error {
 
 func (r *rebuild) args(known *ingest.Known) []any {
 	opts := &r.memory.opts
-	person := identity.Of(known.Workspace, known.Email, known.Phone)
+	person := opts.Identify(known.Workspace, known.Email, known.Phone)
 	state := ""
 	contactTTL, windowTTL := r.left(known, opts.ContactTTL), int64(0)
 	switch {

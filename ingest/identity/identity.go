@@ -20,48 +20,19 @@ package identity
 
 import "github.com/leadgate/leadgate/ingest"
 
-// Person is what is known of a person for telling one from another. Values are
-// hashes; "" is unknown.
-type Person struct {
-	Email string
-	Phone string
-}
-
-// Of returns the identifiers of the person behind an e-mail address (lower
-// case) and a phone number (E.164), as package sources/normalize writes them.
-// Either may be "". Workspaces do not share people.
-func Of(workspace, email, phone string) Person {
-	return Person{Email: key(workspace, "email", email), Phone: key(workspace, "phone", phone)}
-}
-
-// OfEvent returns the identifiers that an event carries; only leads and
-// statuses have any.
-func OfEvent(e *ingest.Event) Person {
+// Of returns the identity of the person behind an e-mail address (lower case)
+// and a phone number (E.164), as package sources/normalize writes them. Either
+// may be "". Workspaces do not share people. The contact is derived from the
+// strongest identifier, the e-mail address before the phone number.
+func Of(workspace, email, phone string) ingest.Identity {
+	id := ingest.Identity{Email: key(workspace, "email", email), Phone: key(workspace, "phone", phone)}
 	switch {
-	case e.Lead != nil:
-		return Of(e.Workspace, e.Lead.Person.Email, e.Lead.Person.Phone)
-	case e.Status != nil:
-		return Of(e.Workspace, e.Status.Email, e.Status.Phone)
-	default:
-		return Person{}
+	case id.Email != "":
+		id.Contact = ingest.Digest("contact", id.Email)
+	case id.Phone != "":
+		id.Contact = ingest.Digest("contact", id.Phone)
 	}
-}
-
-// Known tells whether there is any way to tell the person from others.
-func (p Person) Known() bool { return p.Email != "" || p.Phone != "" }
-
-// Candidate returns the contact id that the person gets if none of the
-// identifiers is known yet: derived from the strongest, the e-mail address
-// before the phone number. It is "" for an unknown person.
-func (p Person) Candidate() string {
-	switch {
-	case p.Email != "":
-		return ingest.Digest("contact", p.Email)
-	case p.Phone != "":
-		return ingest.Digest("contact", p.Phone)
-	default:
-		return ""
-	}
+	return id
 }
 
 func key(workspace, kind, value string) string {

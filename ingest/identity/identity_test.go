@@ -26,40 +26,27 @@ func TestOf(t *testing.T) {
 			t.Errorf("%s: %q and %q, want equal %v", name, c.a, c.b, c.equal)
 		}
 	}
-	for _, key := range []string{both.Email, both.Phone, both.Candidate()} {
+	for _, key := range []string{both.Email, both.Phone, both.Contact} {
 		if len(key) != 32 || strings.Contains(key, "ann") || strings.Contains(key, "4155550100") {
 			t.Errorf("key %q, want 32 hex digits without the value", key)
 		}
 	}
 }
 
-func TestPerson_Candidate(t *testing.T) {
+func TestOf_Contact(t *testing.T) {
 	t.Parallel()
 	email := identity.Of("w", "ann@example.com", "")
 	phone := identity.Of("w", "", "+14155550100")
-	both := identity.Of("w", "ann@example.com", "+14155550100")
-	if both.Candidate() != email.Candidate() {
+	if both := identity.Of("w", "ann@example.com", "+14155550100"); both.Contact != email.Contact {
 		t.Error("the e-mail does not decide before the phone")
 	}
-	if phone.Candidate() == email.Candidate() || phone.Candidate() == "" {
-		t.Errorf("phone candidate %q, e-mail candidate %q", phone.Candidate(), email.Candidate())
+	if phone.Contact == email.Contact || phone.Contact == "" {
+		t.Errorf("contact by phone %q, by e-mail %q", phone.Contact, email.Contact)
 	}
-	if nobody := identity.Of("w", "", ""); nobody.Known() || nobody.Candidate() != "" {
-		t.Errorf("nobody is known as %q", nobody.Candidate())
+	if nobody := identity.Of("w", "", ""); nobody != (ingest.Identity{}) {
+		t.Errorf("nobody is known as %+v", nobody)
 	}
-	if email.Candidate() == email.Email {
+	if email.Contact == email.Email {
 		t.Error("the contact id is the identifier's own key")
-	}
-}
-
-func TestOfEvent(t *testing.T) {
-	t.Parallel()
-	lead := ingest.Event{Workspace: "w", Lead: &ingest.Lead{Person: ingest.Person{Email: "ann@example.com"}}}
-	status := ingest.Event{Workspace: "w", Status: &ingest.Status{Email: "ann@example.com"}}
-	if identity.OfEvent(&lead) != identity.OfEvent(&status) {
-		t.Error("a lead and a status of one address are two people")
-	}
-	if identity.OfEvent(&ingest.Event{Touch: &ingest.Touch{}}).Known() {
-		t.Error("a touch has a person")
 	}
 }
