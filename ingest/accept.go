@@ -89,6 +89,7 @@ func removeCredentials(d *Delivery) {
 	for _, key := range []string{"Authorization", "Proxy-Authorization", "X-Api-Key"} {
 		d.Header.Del(key)
 	}
+	keepClickCookies(d)
 	base, query, found := strings.Cut(d.URL, "?")
 	if !found {
 		return
@@ -99,5 +100,28 @@ func removeCredentials(d *Delivery) {
 	})
 	if d.URL = base; len(kept) > 0 {
 		d.URL += "?" + strings.Join(kept, "&")
+	}
+}
+
+// clickCookies begin the names of the cookies in which advertisers' scripts
+// keep click ids. All others may be somebody's session.
+var clickCookies = []string{"_fbc=", "_gcl_", "_gac_"}
+
+func keepClickCookies(d *Delivery) {
+	lines, ok := d.Header["Cookie"]
+	if !ok {
+		return
+	}
+	var kept []string
+	for _, line := range lines {
+		for cookie := range strings.SplitSeq(line, ";") {
+			cookie = strings.TrimSpace(cookie)
+			if slices.ContainsFunc(clickCookies, func(name string) bool { return strings.HasPrefix(cookie, name) }) {
+				kept = append(kept, cookie)
+			}
+		}
+	}
+	if d.Header.Del("Cookie"); len(kept) > 0 {
+		d.Header.Set("Cookie", strings.Join(kept, "; "))
 	}
 }

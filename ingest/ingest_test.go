@@ -201,12 +201,16 @@ func TestAcceptor_KeepsNoCredentials(t *testing.T) {
 	d := delivery()
 	d.URL = "https://leads.example.com/in/landing?token=hidden1&a=b%20c&key=hidden2"
 	d.Header.Set("Authorization", "Bearer hidden3")
+	d.Header.Set("Cookie", "session=hidden5; _gcl_aw=GCL.1767614403.Cj0own; x=hidden6")
 	d.Body = []byte("hidden4")
 	if _, err := acceptor.Accept(t.Context(), d); err != nil {
 		t.Fatal(err)
 	}
 	if bytes.Contains(disk.records[0], []byte("hidden")) {
 		t.Errorf("a secret was kept: %q", disk.records[0])
+	}
+	if !bytes.Contains(disk.records[0], []byte("_gcl_aw=GCL.1767614403.Cj0own")) {
+		t.Errorf("the click id's cookie was not kept: %q", disk.records[0])
 	}
 	if !bytes.Contains(disk.records[0], []byte("/in/landing?a=b%20c")) {
 		t.Errorf("the rest of the URL was not kept: %q", disk.records[0])

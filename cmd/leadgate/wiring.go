@@ -18,6 +18,7 @@ import (
 	"github.com/leadgate/leadgate/ingest/dedupe"
 	"github.com/leadgate/leadgate/ingest/drain"
 	"github.com/leadgate/leadgate/ingest/edge"
+	"github.com/leadgate/leadgate/ingest/identity"
 	"github.com/leadgate/leadgate/ingest/limit"
 	"github.com/leadgate/leadgate/ingest/metric"
 	"github.com/leadgate/leadgate/sources"
@@ -58,7 +59,7 @@ func (s *Settings) memory(client redis.UniversalClient) *dedupe.Memory {
 	slices.Sort(workspaces)
 	return dedupe.New(client, dedupe.Options{
 		Window: time.Duration(s.Dedupe.PersonWindow), EventTTL: time.Duration(s.Dedupe.EventTTL),
-		Workspaces: slices.Compact(workspaces),
+		Workspaces: slices.Compact(workspaces), Identify: identity.Of,
 	})
 }
 
@@ -66,12 +67,16 @@ func (g *gateway) openDrain() error {
 	s := g.settings
 	var err error
 	g.metrics = metric.New(metric.Options{Sources: sourceNames(s), Version: version})
+	tables := &tables{settings: s, conn: g.store.conn, fit: g.store.engine != nil}
 	g.drain, err = drain.New(drain.Options{
 		Log: g.journal, Intakes: s.Intakes, Deduper: g.memory,
 		Rebuild: func(ctx context.Context) error {
+			if err := tables.check(ctx); err != nil {
+				return err
+			}
 			return g.memory.Rebuild(ctx, clickhouse.NewLoader(g.store.conn))
 		},
-		Sink: &checkedSink{settings: s, conn: g.store.conn, sink: g.newSink(), ready: g.store.engine != nil},
+		Sink: &checkedSink{tables: tables, sink: g.newSink()},
 		Dir:  filepath.Join(s.DataDir, "drain"),
 		Backlog: func() (ingest.Position, time.Time) {
 			stat := g.journal.Stat()
@@ -112,22 +117,33 @@ func (g *gateway) newSink() *clickhouse.Sink {
 	})
 }
 
-// checkedSink looks at the tables of a remote store before it first writes, in
-// case the store was away when the gateway started.
-type checkedSink struct {
+// tables are looked at before the drain first uses them, in case the store was
+// away when the gateway started. The drain does one thing at a time.
+type tables struct {
 	settings *Settings
 	conn     *clickhouse.Conn
-	sink     drain.Sink
-	ready    bool
+	fit      bool
 }
 
-// Write implements drain.Sink; the drain calls it one at a time.
+func (t *tables) check(ctx context.Context) error {
+	if t.fit {
+		return nil
+	}
+	err := prepare(ctx, t.settings, t.conn)
+	t.fit = err == nil
+	return err
+}
+
+// checkedSink writes once the tables fit.
+type checkedSink struct {
+	tables *tables
+	sink   drain.Sink
+}
+
+// Write implements drain.Sink.
 func (c *checkedSink) Write(ctx context.Context, batch ingest.Batch) error {
-	if !c.ready {
-		if err := prepare(ctx, c.settings, c.conn); err != nil {
-			return err
-		}
-		c.ready = true
+	if err := c.tables.check(ctx); err != nil {
+		return err
 	}
 	return c.sink.Write(ctx, batch)
 }

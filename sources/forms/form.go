@@ -7,12 +7,15 @@ package forms
 
 import (
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/leadgate/leadgate/ingest"
 	"github.com/leadgate/leadgate/sources/fields"
+	"github.com/leadgate/leadgate/sources/normalize"
 	"github.com/leadgate/leadgate/sources/signature"
 )
 
@@ -82,11 +85,38 @@ func (f *Form) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
 	if lead.PageURL == "" {
 		lead.PageURL = d.Header.Get("Referer")
 	}
+	if untagged(lead.Tagging) && untagged(normalize.Tagging(lead.PageURL)) {
+		tagFromCookies(d, &lead.Tagging)
+	}
 	event, err := form.Event(d.ReceivedAt, f.config.Location)
 	if err != nil {
 		return nil, err
 	}
 	return []ingest.Event{event}, nil
+}
+
+func untagged(t ingest.Tagging) bool {
+	return t.Source == "" && t.Medium == "" && t.Campaign == "" && len(t.ClickIDs) == 0
+}
+
+// cookieLife is how old a click may be that only a cookie still tells of.
+const cookieLife = 30 * 24 * time.Hour
+
+// tagFromCookies reads the click ids that scripts of advertising platforms
+// keep in first-party cookies, for a form whose page has lost its tagging.
+func tagFromCookies(d *ingest.Delivery, tagging *ingest.Tagging) {
+	for _, line := range d.Header["Cookie"] {
+		cookies, err := http.ParseCookie(line)
+		if err != nil {
+			continue
+		}
+		for _, cookie := range cookies {
+			param, id, at, ok := normalize.ClickIDFromCookie(cookie.Name, cookie.Value)
+			if ok && d.ReceivedAt.Sub(at).Abs() <= cookieLife {
+				normalize.AddTag(tagging, param, id)
+			}
+		}
+	}
 }
 
 func (f *Form) validate(form *fields.Form) error {
