@@ -77,6 +77,7 @@ func (l *ledger) add(what string, status int) {
 func (l *ledger) print() {
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
+	t.Style().Format.Header = text.FormatDefault
 	t.SetColumnConfigs([]table.ColumnConfig{{Number: 1, Align: text.AlignRight}, {Number: 3, Align: text.AlignRight}})
 	t.AppendHeader(table.Row{"sent", "delivery", "answer"})
 	for _, what := range l.order {

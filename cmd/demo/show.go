@@ -76,7 +76,7 @@ func (g *gateway) printNextSteps(d *day) {
 Go on (the gateway listens on %[1]s):
 
   # send a lead
-  curl -d 'name=Kim Lee' -d email=kim.lee@example.com -d 'page_url=https://www.example.com/?utm_source=google&utm_medium=cpc&utm_campaign=brand' %[1]s/in/landing
+  curl -d 'name=Kim Lee' -d email=kim.lee@example.com --data-urlencode 'page_url=https://www.example.com/?utm_source=google&utm_medium=cpc&utm_campaign=brand' %[1]s/in/landing
 
   # see it in the store, half a second later
   %[2]s sql --config %[3]s "SELECT received_at, channel, utm_campaign, verdict FROM leads ORDER BY received_at DESC LIMIT 5"

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
 	"github.com/leadgate/leadgate/analytics/clickhouse"
@@ -72,16 +73,24 @@ func (a *app) listCommand(short, example string, fixed ingest.Verdict) *cobra.Co
 	return cmd
 }
 
-func parseMoment(flag, text string) (time.Time, error) {
-	if text == "" {
+func parseMoment(flag, given string) (time.Time, error) {
+	if given == "" {
 		return time.Time{}, nil
 	}
 	for _, layout := range []string{time.DateOnly, time.RFC3339} {
-		if t, err := time.Parse(layout, text); err == nil {
+		if t, err := time.Parse(layout, given); err == nil {
 			return t, nil
 		}
 	}
-	return time.Time{}, usageError{fmt.Errorf("--%s: not a date or time such as 2026-01-31 or 2026-01-31T12:00:00Z (got %s)", flag, text)}
+	return time.Time{}, usageError{fmt.Errorf("--%s: not a date or time such as 2026-01-31 or 2026-01-31T12:00:00Z (got %s)", flag, given)}
+}
+
+// newTable is an empty table in the style of all commands.
+func newTable() table.Writer {
+	t := table.NewWriter()
+	t.SetStyle(table.StyleLight)
+	t.Style().Format.Header = text.FormatDefault
+	return t
 }
 
 func printDeliveries(w io.Writer, list []clickhouse.StoredDelivery, limit int, format string) error {
@@ -94,8 +103,7 @@ func printDeliveries(w io.Writer, list []clickhouse.StoredDelivery, limit int, f
 		}
 		return nil
 	}
-	t := table.NewWriter()
-	t.SetStyle(table.StyleLight)
+	t := newTable()
 	t.AppendHeader(table.Row{"delivery", "received (UTC)", "source", "verdict", "events", "bytes", "reason"})
 	for _, d := range list {
 		t.AppendRow(table.Row{d.ID, d.ReceivedAt.UTC().Format(time.DateTime), d.Source, d.Verdict, d.Events, d.BodyBytes, d.Reason})

@@ -204,8 +204,7 @@ func (d *doctor) inspectRedis(ctx context.Context, client redis.UniversalClient)
 
 // print writes the findings and returns an error if there is a fault.
 func (d *doctor) print(w io.Writer) error {
-	t := table.NewWriter()
-	t.SetStyle(table.StyleLight)
+	t := newTable()
 	t.SetColumnConfigs([]table.ColumnConfig{
 		{Number: 3, WidthMax: 64, WidthMaxEnforcer: text.WrapSoft}, {Number: 4, WidthMax: 48, WidthMaxEnforcer: text.WrapSoft},
 	})
