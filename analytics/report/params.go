@@ -94,17 +94,17 @@ func (q *Query) parseRange(from, to string, defaults Defaults, p *problems) {
 		}
 		return t
 	}
+	if from != "" {
+		q.From = read("from", from)
+	}
 	if to != "" {
 		q.To = read("to", to)
 	} else if defaults.Now != nil {
-		q.To = read("to", day(defaults.Now().In(q.TZ)))
-		if from != "" && from > day(q.To) {
+		if q.To = read("to", day(defaults.Now().In(q.TZ))); q.From.After(q.To) {
 			p.add("from", "lies in the future, and to is missing")
 		}
 	}
-	if from != "" {
-		q.From = read("from", from)
-	} else if !q.To.IsZero() || to != "" {
+	if from == "" && !q.To.IsZero() {
 		q.From = q.To.AddDate(0, 0, 1-defaultDays)
 	}
 }

@@ -87,7 +87,7 @@ func (c Config) checkHTTP(problems *Problems) {
 	}
 	for path, text := range map[string]string{"limits.per_source": c.Limits.PerSource, "limits.per_address": c.Limits.PerAddress} {
 		if _, err := limit.ParseRate(text); err != nil {
-			problems.add(path, "%v (got %s)", err, text)
+			problems.add(path, "%v", err)
 		}
 	}
 }

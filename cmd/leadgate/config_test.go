@@ -64,7 +64,7 @@ func TestConfig_AllProblemsAtOnce(t *testing.T) {
 listen: nowhere
 public_url: ftp://x/
 log: {level: loud}
-limits: {shared: true, per_source: often}
+limits: {per_source: often}
 http: {trusted_proxies: [10.0.0.0/99], max_body: 5}
 journal: {max_bytes: 1MiB}
 redis: {url: "http://hidden-password@host"}
@@ -87,7 +87,7 @@ sources:
 		t.Fatal("no problem was found")
 	}
 	for _, want := range []string{
-		"listen: not host:port (got nowhere)", "public_url: ", "log.level: ", "limits.shared: ", "limits.per_source: ",
+		"listen: not host:port (got nowhere)", "public_url: ", "log.level: ", "limits.per_source: ",
 		"http.trusted_proxies[0]: ", "http.max_body: ", "journal.max_bytes: ", "redis.url: ", "api.keys[0]: ",
 		"costs.rules[0].per: ", "costs.rules[0].price: ", "costs.rules[0].currency: ", "costs.rules[0].from: ",
 		"sources[0].name: ", "sources[0].default_region: ", "sources[0].timezone: ", "sources[0].currency: ",
@@ -103,6 +103,18 @@ sources:
 	}
 	if t.Failed() {
 		t.Log(err)
+	}
+}
+
+func TestConfig_EmbeddedStoresAreNotShared(t *testing.T) {
+	t.Parallel()
+	config := DefaultConfig()
+	config.Limits.Shared, config.ClickHouse.Cluster, config.Sources = true, "main", nil
+	_, err := config.Check()
+	for _, want := range []string{"limits.shared: needs redis.url", "clickhouse.cluster: needs clickhouse.url", "sources: at least one"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
 	}
 }
 

@@ -53,15 +53,15 @@ nothing twice.`
 		}
 		child.Flags().StringVar(&source, "source", "", "name of the source that takes it (required)")
 		child.Flags().StringVar(&url, "url", "", "the gateway's address (default from listen)")
-		if err := child.MarkFlagRequired("source"); err != nil {
-			panic(err) // the flag stands above
-		}
 		cmd.AddCommand(child)
 	}
 	return cmd
 }
 
 func (a *app) importFile(ctx context.Context, kind importKind, path, source, url string) error {
+	if source == "" {
+		return usageError{errors.New("--source is needed: the name of the source that takes the file")}
+	}
 	settings, err := a.settings()
 	if err != nil {
 		return err

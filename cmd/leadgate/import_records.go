@@ -77,13 +77,13 @@ func readObjects(text []byte) ([]importRecord, error) {
 }
 
 func nextObject(dec *json.Decoder, text []byte) (importRecord, error) {
+	after := text[dec.InputOffset():]
+	blank := len(after) - len(bytes.TrimLeft(after, " \t\r\n,"))
+	line := lineAt(text, dec.InputOffset()+int64(blank))
 	var raw json.RawMessage
-	err := dec.Decode(&raw)
-	line := lineAt(text, dec.InputOffset()-int64(len(raw)))
-	if errors.Is(err, io.EOF) {
-		return importRecord{}, err
-	}
-	if err != nil {
+	if err := dec.Decode(&raw); errors.Is(err, io.EOF) {
+		return importRecord{}, fmt.Errorf("line %d: the file ends: %w", line, err)
+	} else if err != nil {
 		return importRecord{}, fmt.Errorf("line %d: not JSON: %w", line, err)
 	}
 	if raw[0] != '{' {

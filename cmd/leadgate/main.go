@@ -10,6 +10,8 @@ import (
 	"os"
 	_ "time/tzdata" // zones must be known on machines without the database
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/leadgate/leadgate/analytics/clickhouse/embedded"
 )
 
@@ -21,6 +23,7 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == "clickhouse" && len(os.Args) > 2 {
 		os.Exit(embedded.Main(os.Args[2:]))
 	}
+	redis.SetLogger(silent{}) // what it has to say comes back as errors, too
 	os.Exit(run(context.Background(), os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr))
 }
 
@@ -28,6 +31,12 @@ func main() {
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
+
+// silent is a logger of go-redis that says nothing.
+type silent struct{}
+
+// Printf implements go-redis's logger.
+func (silent) Printf(context.Context, string, ...any) {}
 
 // run executes one command line and returns its exit code: 0 done, 1 failed,
 // 2 not understood.

@@ -37,10 +37,13 @@ Notes under the table say what was left out.`,
 					params.Set(name, flag.Value.String())
 				}
 			}
+			if _, err := report.ParseQuery(params, report.Defaults{Now: time.Now}); err != nil {
+				return usageError{err}
+			}
 			return a.withStore(cmd.Context(), func(s *Settings, conn *clickhouse.Conn) error {
 				query, err := report.ParseQuery(params, reportDefaults(s))
 				if err != nil {
-					return usageError{err}
+					return err
 				}
 				answer, err := report.CPL(cmd.Context(), conn, query)
 				if err != nil {
