@@ -24,8 +24,8 @@ type Format string
 
 // The formats.
 const (
-	TSV    Format = "TSV"    // with a header; escaped as ClickHouse does; NULL is \N
-	JSON   Format = "JSON"   // an array of objects, columns in their order; large integers and decimals are text
+	TSV    Format = "TSV"    // no header; escaped as ClickHouse does; NULL is \N
+	JSON   Format = "JSON"   // ClickHouse's {"meta","data","rows"}; large integers and decimals are text
 	Pretty Format = "Pretty" // a table for a person
 )
 
@@ -182,15 +182,6 @@ func printTSV(w *bufio.Writer, rows driver.Rows) error {
 		}
 		return w.WriteByte('\n')
 	}
-	if names := rows.Columns(); len(names) > 0 {
-		header := make([]any, len(names))
-		for i, name := range names {
-			header[i] = name
-		}
-		if err := line(header); err != nil {
-			return err
-		}
-	}
 	return each(rows, line)
 }
 
@@ -222,23 +213,28 @@ func text(v any, quoted bool) string {
 }
 
 func printJSON(w *bufio.Writer, rows driver.Rows) error {
-	names := rows.Columns()
-	keys := make([][]byte, len(names))
+	names, types := rows.Columns(), rows.ColumnTypes()
+	keys := make([]json.RawMessage, len(names))
+	meta := make([]map[string]string, len(names))
 	for i, name := range names {
-		key, err := json.Marshal(name)
-		if err != nil {
+		var err error
+		if keys[i], err = json.Marshal(name); err != nil {
 			return err
 		}
-		keys[i] = key
+		meta[i] = map[string]string{"name": name, "type": types[i].DatabaseTypeName()}
 	}
-	_ = w.WriteByte('[')
-	first := true
-	err := each(rows, func(cells []any) error {
-		if !first {
-			_ = w.WriteByte(',')
+	head, err := json.Marshal(meta)
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(w, "{\"meta\": %s,\n\"data\": [", head) // a bufio.Writer keeps its first error
+	n := 0
+	err = each(rows, func(cells []any) error {
+		separator := ",\n  {"
+		if n++; n == 1 {
+			separator = "\n  {"
 		}
-		first = false
-		_, _ = w.WriteString("\n  {")
+		_, _ = w.WriteString(separator)
 		for i, cell := range cells {
 			if i > 0 {
 				_, _ = w.WriteString(", ")
@@ -247,16 +243,11 @@ func printJSON(w *bufio.Writer, rows driver.Rows) error {
 			if err != nil {
 				return err
 			}
-			_, _ = w.Write(keys[i])
-			_, _ = w.WriteString(": ")
-			_, _ = w.Write(value)
+			_, _ = fmt.Fprintf(w, "%s: %s", keys[i], value)
 		}
 		return w.WriteByte('}')
 	})
-	if !first {
-		_ = w.WriteByte('\n')
-	}
-	_, _ = w.WriteString("]\n")
+	_, _ = fmt.Fprintf(w, "],\n\"rows\": %d}\n", n)
 	return err
 }
 
@@ -321,7 +312,11 @@ func printPretty(w *bufio.Writer, rows driver.Rows) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w, "%s\n%d rows\n", t.Render(), n)
+	unit := "rows"
+	if n == 1 {
+		unit = "row"
+	}
+	_, err = fmt.Fprintf(w, "%s\n%d %s\n", t.Render(), n, unit)
 	return err
 }
 

@@ -108,7 +108,7 @@ const everyType = `SELECT 1::UInt8 AS u, -5::Int64 AS i, 18446744073709551615::U
 	NULL AS n, 7::Nullable(Int64) AS m, '12.50'::Decimal(18, 6) AS d, '-0.000001'::Nullable(Decimal(18, 6)) AS dn,
 	'2026-03-14'::Date AS day, '2026-03-14 12:00:00'::DateTime('UTC') AS t, '2026-03-14 12:00:00.12345'::DateTime64(6, 'UTC') AS t6,
 	map('b', 'x', 'a', 'it''s') AS attrs, [1, 2]::Array(UInt8) AS list, ['p', 'q'] AS words, true AS yes,
-	'lc'::LowCardinality(String) AS lc, '61f0c404-5cb3-11e7-907b-a6006ad3dba0'::UUID AS id, ['1.10']::Array(Decimal(9, 2)) AS ds`
+	'lc'::LowCardinality(String) AS lc, '61f0c404-5cb3-11e7-907b-a6006ad3dba0'::UUID AS id, [toDecimal32('1.10', 2)] AS ds`
 
 func TestIntegrationPrint(t *testing.T) {
 	t.Parallel()
@@ -123,15 +123,12 @@ func TestIntegrationPrint(t *testing.T) {
 			t.Errorf("%s as %s:\n got %s\nwant %s", statement, format, &out, want)
 		}
 	}
-	f(clickhouse.TSV, everyType, "u\ti\tbig\tf\tnothing\ts\tn\tm\td\tdn\tday\tt\tt6\tattrs\tlist\twords\tyes\tlc\tid\tds\n"+
-		"1\t-5\t18446744073709551615\t1.5\tnan\ta\\tb\\\\c\t\\N\t7\t12.500000\t-0.000001\t2026-03-14\t2026-03-14 12:00:00\t2026-03-14 12:00:00.123450\t"+
+	f(clickhouse.TSV, everyType, "1\t-5\t18446744073709551615\t1.5\tnan\ta\\tb\\\\c\t\\N\t7\t12.500000\t-0.000001\t2026-03-14\t2026-03-14 12:00:00\t2026-03-14 12:00:00.123450\t"+
 		"{'a':'it\\\\'s','b':'x'}\t[1,2]\t['p','q']\ttrue\tlc\t61f0c404-5cb3-11e7-907b-a6006ad3dba0\t[1.10]\n")
-	f(clickhouse.JSON, everyType, "[\n"+`  {"u": 1, "i": -5, "big": "18446744073709551615", "f": 1.5, "nothing": null, "s": "a\tb\\c", "n": null, "m": 7, "d": "12.500000", "dn": "-0.000001", `+
-		`"day": "2026-03-14", "t": "2026-03-14 12:00:00", "t6": "2026-03-14 12:00:00.123450", "attrs": {"a":"it's","b":"x"}, "list": [1,2], "words": ["p","q"], `+
-		`"yes": true, "lc": "lc", "id": "61f0c404-5cb3-11e7-907b-a6006ad3dba0", "ds": ["1.10"]}`+"\n]\n")
-	f(clickhouse.JSON, "SELECT 1 AS a WHERE 0", "[]\n")
-	f(clickhouse.TSV, "SELECT number AS a FROM numbers(2)", "a\n0\n1\n")
-	f(clickhouse.Pretty, "SELECT 'x' AS utm_source, 2 AS n", "┌────────────┬───┐\n│ utm_source │ n │\n├────────────┼───┤\n│ x          │ 2 │\n└────────────┴───┘\n1 rows\n")
+	f(clickhouse.JSON, "SELECT 1 AS a WHERE 0", `{"meta": [{"name":"a","type":"UInt8"}],`+"\n"+`"data": [],`+"\n\"rows\": 0}\n")
+	f(clickhouse.JSON, "SELECT 1 AS a, toDecimal64(2, 1) AS b", `{"meta": [{"name":"a","type":"UInt8"},{"name":"b","type":"Decimal(18, 1)"}],`+"\n"+`"data": [`+"\n"+`  {"a": 1, "b": "2.0"}],`+"\n\"rows\": 1}\n")
+	f(clickhouse.TSV, "SELECT number AS a FROM numbers(2)", "0\n1\n")
+	f(clickhouse.Pretty, "SELECT 'x' AS utm_source, 2 AS n", "┌────────────┬───┐\n│ utm_source │ n │\n├────────────┼───┤\n│ x          │ 2 │\n└────────────┴───┘\n1 row\n")
 	for _, format := range []clickhouse.Format{clickhouse.TSV, clickhouse.JSON, clickhouse.Pretty} {
 		if err := conn.Print(t.Context(), &strings.Builder{}, "CREATE TABLE IF NOT EXISTS x (a UInt8) ENGINE = Memory", format); err != nil {
 			t.Errorf("a statement without rows as %s: %v", format, err)
@@ -141,6 +138,17 @@ func TestIntegrationPrint(t *testing.T) {
 		}
 	}
 	var out strings.Builder
+	var answer struct{ Data []json.RawMessage }
+	row := `{"u": 1, "i": -5, "big": "18446744073709551615", "f": 1.5, "nothing": null, "s": "a\tb\\c", "n": null, "m": 7, "d": "12.500000", "dn": "-0.000001", ` +
+		`"day": "2026-03-14", "t": "2026-03-14 12:00:00", "t6": "2026-03-14 12:00:00.123450", "attrs": {"a":"it's","b":"x"}, "list": [1,2], "words": ["p","q"], ` +
+		`"yes": true, "lc": "lc", "id": "61f0c404-5cb3-11e7-907b-a6006ad3dba0", "ds": ["1.10"]}`
+	if err := conn.Print(t.Context(), &out, everyType, clickhouse.JSON); err != nil {
+		t.Error(err)
+	}
+	if err := json.Unmarshal([]byte(out.String()), &answer); err != nil || len(answer.Data) != 1 || string(answer.Data[0]) != row {
+		t.Errorf("every type as JSON: %v, got %s", err, &out)
+	}
+	out.Reset()
 	if err := conn.Print(t.Context(), &out, "SELECT * FROM leads, contacts", clickhouse.JSON); err != nil || !json.Valid([]byte(out.String())) {
 		t.Errorf("all columns: %v, %s", err, &out)
 	}

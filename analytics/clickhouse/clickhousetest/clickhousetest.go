@@ -7,6 +7,7 @@ package clickhousetest
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"os"
 	"strings"
@@ -57,7 +58,9 @@ func Engine(tb testing.TB) *embedded.Engine {
 		if shared.dir, shared.err = os.MkdirTemp("", "clickhousetest"); shared.err != nil {
 			return
 		}
-		shared.engine, shared.err = embedded.Start(context.Background(), embedded.Options{Dir: shared.dir, Library: library, MaxMemoryBytes: 2 << 30})
+		shared.engine, shared.err = embedded.Start(context.Background(), embedded.Options{Dir: shared.dir, Library: library, MaxMemoryBytes: 2 << 30,
+			Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		})
 	})
 	if shared.err != nil {
 		tb.Fatalf("start the engine: %v", shared.err)

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -32,11 +31,11 @@ func (e *Engine) startChild(ctx context.Context) (*child, error) {
 	if err != nil {
 		return c, err
 	}
+	e.pid.Store(int64(c.cmd.Process.Pid))
 	if err := e.awaitReady(ctx, c); err != nil {
 		c.kill()
 		return c, err
 	}
-	e.pid.Store(int64(c.cmd.Process.Pid))
 	file := runtimeFile{PID: c.cmd.Process.Pid, URL: e.URL(), HTTPURL: e.HTTPURL()}
 	if err := writeRuntime(e.opts.Dir, file); err != nil {
 		c.kill()
@@ -49,6 +48,10 @@ func (e *Engine) startChild(ctx context.Context) (*child, error) {
 // kernel takes that thread's end for the parent's.
 func (e *Engine) spawn() (*child, error) {
 	c := &child{output: &tail{}, started: time.Now(), exited: make(chan struct{})}
+	if err := e.choosePorts(); err != nil {
+		close(c.exited)
+		return c, err
+	}
 	theirs, ours, err := os.Pipe()
 	if err != nil {
 		close(c.exited)
@@ -57,7 +60,7 @@ func (e *Engine) spawn() (*child, error) {
 	c.lifeline = ours
 	args := append(e.opts.Command[1:len(e.opts.Command):len(e.opts.Command)],
 		"-library="+e.opts.Library, "-config="+e.config, "-data="+e.dataDir(),
-		"-tcp-port="+strconv.Itoa(e.opts.TCPPort), "-http-port="+strconv.Itoa(e.opts.HTTPPort), "-lifeline")
+		fmt.Sprintf("-tcp-port=%d", e.native.Load()), fmt.Sprintf("-http-port=%d", e.http.Load()), "-lifeline")
 	c.cmd = exec.Command(e.opts.Command[0], args...)
 	c.cmd.Dir = e.opts.Dir
 	c.cmd.Stdout, c.cmd.Stderr = c.output, c.output
@@ -109,11 +112,11 @@ func (c *child) failure() error {
 func (e *Engine) awaitReady(ctx context.Context, c *child) error {
 	for {
 		attempt, cancel := context.WithTimeout(ctx, time.Second)
-		err := ping(attempt, e.URL())
+		err := ping(attempt, e.url("clickhouse", e.nativeHost()))
 		if err == nil {
 			var conn net.Conn
 			dialer := net.Dialer{}
-			if conn, err = dialer.DialContext(attempt, "tcp", e.url("http", e.opts.HTTPPort).Host); err == nil {
+			if conn, err = dialer.DialContext(attempt, "tcp", e.httpHost()); err == nil {
 				_ = conn.Close()
 			}
 		}
@@ -141,7 +144,7 @@ func (e *Engine) explain(c *child) error {
 		return fmt.Errorf("%w: %s cannot be loaded: %s; fetch it again with `npm ci --prefix %s`, or set LEADGATE_LIBCHDB to another",
 			ErrNoLibrary, e.opts.Library, c.output, moduleFolder)
 	case strings.Contains(text, "Address already in use"):
-		return fmt.Errorf("engine: 127.0.0.1:%d or :%d: %w: %w", e.opts.TCPPort, e.opts.HTTPPort, ErrPortBusy, failure)
+		return fmt.Errorf("engine: %s or %s: %w: %w", e.nativeHost(), e.httpHost(), ErrPortBusy, failure)
 	case strings.Contains(text, "Cannot lock file"):
 		return fmt.Errorf("engine directory %s: %w: %w", e.opts.Dir, ErrLocked, failure)
 	}

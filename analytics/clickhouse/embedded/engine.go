@@ -53,7 +53,10 @@ type Engine struct {
 	lock     *flock.Flock
 	config   string
 	password string
-	child    *child // the one running now; of the keeper alone after Start
+	doors    []*door
+	child    *child       // the one running now; of the keeper alone after Start
+	native   atomic.Int64 // the child's own ports, which change
+	http     atomic.Int64
 	pid      atomic.Int64
 	restarts atomic.Int64
 	life     context.Context // ends with Close
@@ -78,7 +81,7 @@ func Start(ctx context.Context, opts Options) (*Engine, error) {
 		return nil, err
 	}
 	if err := e.launch(ctx); err != nil {
-		return nil, errors.Join(err, e.lock.Unlock())
+		return nil, errors.Join(err, e.closeDoors(), e.lock.Unlock())
 	}
 	go e.keep()
 	return e, nil
@@ -130,54 +133,82 @@ func (e *Engine) takeLock() error {
 	return nil
 }
 
-// launch starts the first child. Where the ports are ours to choose, one that
-// somebody took meanwhile is chosen anew.
+// launch opens the door and starts the first child.
 func (e *Engine) launch(ctx context.Context) error {
 	var err error
 	if e.config, err = writeConfig(e.opts.Dir, e.password, e.opts.MaxMemoryBytes); err != nil {
-		return fmt.Errorf("engine configuration: %w", err)
+		return fmt.Errorf("engine configuration: %w; make %s writable or set data_dir", err, e.opts.Dir)
 	}
+	native, err := listen(e.opts.TCPPort)
+	if err != nil {
+		return err
+	}
+	guard := porter{e.password, filepath.Join(e.dataDir(), "metadata")}
+	e.doors = append(e.doors, newDoor(native, guard.admit, e.nativeHost))
+	http, err := listen(e.opts.HTTPPort)
+	if err != nil {
+		return err
+	}
+	e.doors = append(e.doors, newDoor(http, anyone, e.httpHost))
+	e.opts.TCPPort, e.opts.HTTPPort = portOf(native), portOf(http)
 	ctx, cancel := context.WithTimeout(ctx, e.opts.StartTimeout)
 	defer cancel()
-	wantTCP, wantHTTP := e.opts.TCPPort, e.opts.HTTPPort
 	for attempt := 1; ; attempt++ {
-		if err := e.choosePorts(wantTCP, wantHTTP); err != nil {
-			return err
-		}
 		e.child, err = e.startChild(ctx)
-		free := wantTCP == 0 || wantHTTP == 0
-		if err == nil || !free || attempt == 3 || !errors.Is(err, ErrPortBusy) {
+		if err == nil || attempt == 3 || !errors.Is(err, ErrPortBusy) {
 			return err
 		}
 	}
 }
 
-// choosePorts checks the wanted ports and chooses free ones for those that
-// are 0. Both are held until both are known, so that they differ.
-func (e *Engine) choosePorts(wantTCP, wantHTTP int) error {
-	for _, port := range []struct {
-		want int
-		got  *int
-	}{{wantTCP, &e.opts.TCPPort}, {wantHTTP, &e.opts.HTTPPort}} {
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port.want)))
+func (e *Engine) closeDoors() error {
+	var errs []error
+	for _, d := range e.doors {
+		errs = append(errs, d.close())
+	}
+	return errors.Join(errs...)
+}
+
+// listen takes a port of the loopback interface, any if 0.
+func listen(port int) (net.Listener, error) {
+	l, err := net.Listen("tcp", loopback(port))
+	if err != nil {
+		return nil, fmt.Errorf("engine: %w: %w; set another port, or stop what uses it", ErrPortBusy, err)
+	}
+	return l, nil
+}
+
+// choosePorts finds two free ports for the child.
+func (e *Engine) choosePorts() error {
+	for _, port := range []*atomic.Int64{&e.native, &e.http} {
+		l, err := listen(0)
 		if err != nil {
-			return fmt.Errorf("engine: %w: %w; set another, or stop what uses it", ErrPortBusy, err)
+			return err
 		}
-		defer func() { _ = l.Close() }()
-		*port.got = l.Addr().(*net.TCPAddr).Port
+		defer func() { _ = l.Close() }() // after both are found, so that they differ
+		port.Store(int64(portOf(l)))
 	}
 	return nil
 }
 
+func portOf(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }
+
+func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+
+// nativeHost and httpHost are where the child serves at this moment.
+func (e *Engine) nativeHost() string { return loopback(int(e.native.Load())) }
+func (e *Engine) httpHost() string   { return loopback(int(e.http.Load())) }
+
 // URL is where clickhouse-go connects, with the password. It stays the same
 // over restarts of the child.
-func (e *Engine) URL() string { return e.url("clickhouse", e.opts.TCPPort).String() }
+func (e *Engine) URL() string { return e.url("clickhouse", loopback(e.opts.TCPPort)) }
 
 // HTTPURL is the engine's HTTP interface, with the password.
-func (e *Engine) HTTPURL() string { return e.url("http", e.opts.HTTPPort).String() }
+func (e *Engine) HTTPURL() string { return e.url("http", loopback(e.opts.HTTPPort)) }
 
-func (e *Engine) url(scheme string, port int) *url.URL {
-	return &url.URL{Scheme: scheme, User: url.UserPassword(userName, e.password), Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}
+func (e *Engine) url(scheme, host string) string {
+	u := url.URL{Scheme: scheme, User: url.UserPassword(userName, e.password), Host: host}
+	return u.String()
 }
 
 // PID is the child's process id at this moment.
@@ -258,7 +289,7 @@ func (e *Engine) shutdown() error {
 	default:
 		ctx, cancel := context.WithTimeout(context.Background(), e.opts.StopTimeout)
 		defer cancel()
-		kill := withConn(e.URL(), func(conn clickhouse.Conn) error { return conn.Exec(ctx, stopServing) })
+		kill := withConn(e.url("clickhouse", e.nativeHost()), func(conn clickhouse.Conn) error { return conn.Exec(ctx, stopServing) })
 		if kill == nil {
 			select {
 			case <-e.child.exited:
@@ -271,5 +302,5 @@ func (e *Engine) shutdown() error {
 		}
 		e.child.kill()
 	}
-	return errors.Join(err, e.lock.Unlock())
+	return errors.Join(err, e.closeDoors(), e.lock.Unlock())
 }
