@@ -104,7 +104,7 @@ func (q *Query) parseRange(from, to string, defaults Defaults, p *problems) {
 			p.add("from", "lies in the future, and to is missing")
 		}
 	}
-	if from == "" && !q.To.IsZero() {
+	if from == "" && (to != "" || !q.To.IsZero()) {
 		q.From = q.To.AddDate(0, 0, 1-defaultDays)
 	}
 }
