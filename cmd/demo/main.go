@@ -110,10 +110,10 @@ func start(ctx context.Context, leadgate, dir string, port int) (*gateway, error
 func (g *gateway) stop() {
 	_ = g.cmd.Process.Signal(syscall.SIGTERM)
 	select {
-	case <-g.ended:
+	case _ = <-g.ended:
 	case <-time.After(30 * time.Second):
 		_ = g.cmd.Process.Kill()
-		<-g.ended
+		_ = <-g.ended // killed, of course
 	}
 }
 

@@ -2,7 +2,7 @@ package main
 
 import (
 	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // CallRail signs with HMAC-SHA1
+	"crypto/sha1"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"

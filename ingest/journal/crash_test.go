@@ -42,7 +42,7 @@ func runChild(dir string) {
 					panic(err)
 				}
 				// One write each: a line is whole or not there.
-				if _, err := os.Stdout.WriteString(fmt.Sprintf("%d\n", i)); err != nil {
+				if _, err := fmt.Fprintf(os.Stdout, "%d\n", i); err != nil {
 					return
 				}
 			}

@@ -107,7 +107,7 @@ func (l *Log) reclaim(ctx context.Context, pressure bool) {
 		age := l.opts.Now().Sub(s.lastWrite)
 		full := l.stat.Full
 		l.mu.Unlock()
-		if young := age < l.opts.Retention; young && !(pressure && full) {
+		if young := age < l.opts.Retention; young && (!pressure || !full) {
 			return
 		} else if young {
 			l.opts.Log.Warn("journal budget spent: a committed segment goes before its retention is over",

@@ -31,7 +31,7 @@ var (
 	journalSegments = description("leadgate_journal_segments", "Journal segment files.")
 	journalOldest   = description("leadgate_journal_oldest_uncommitted_age_seconds",
 		"Age of the oldest record that is not committed, 0 if there is none.")
-	lagBytes = description("leadgate_drain_lag_bytes", "Bytes of journal records that are not committed.")
+	lagBytes   = description("leadgate_drain_lag_bytes", "Bytes of journal records that are not committed.")
 	lagSeconds = description("leadgate_drain_lag_seconds",
 		"How far the drain is behind: the age of the oldest record that is not committed.")
 )
