@@ -73,7 +73,8 @@ func demo(ctx context.Context, leadgate string, port int, exit bool) error {
 type gateway struct {
 	binary, config, url string
 	cmd                 *exec.Cmd
-	ended               chan error
+	ended               chan struct{} // closed when it has ended
+	err                 error         // why, to be read after that
 }
 
 // start writes a configuration, starts the gateway and waits until it can
@@ -85,7 +86,7 @@ func start(ctx context.Context, leadgate, dir string, port int) (*gateway, error
 	}
 	g := &gateway{
 		binary: binary, config: filepath.Join(dir, "config.yaml"),
-		url: fmt.Sprintf("http://127.0.0.1:%d", port), ended: make(chan error, 1),
+		url: fmt.Sprintf("http://127.0.0.1:%d", port), ended: make(chan struct{}),
 	}
 	if err := os.WriteFile(g.config, fmt.Appendf(nil, configText, port, g.url, filepath.Join(dir, "data")), 0o600); err != nil {
 		return nil, err
@@ -98,7 +99,10 @@ func start(ctx context.Context, leadgate, dir string, port int) (*gateway, error
 	if err := g.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("%w (run `make build`)", err)
 	}
-	go func() { g.ended <- g.cmd.Wait() }()
+	go func() {
+		g.err = g.cmd.Wait()
+		close(g.ended)
+	}()
 	if err := g.waitReady(ctx); err != nil {
 		g.stop()
 		return nil, err
@@ -110,10 +114,10 @@ func start(ctx context.Context, leadgate, dir string, port int) (*gateway, error
 func (g *gateway) stop() {
 	_ = g.cmd.Process.Signal(syscall.SIGTERM)
 	select {
-	case _ = <-g.ended:
+	case <-g.ended:
 	case <-time.After(30 * time.Second):
 		_ = g.cmd.Process.Kill()
-		_ = <-g.ended // killed, of course
+		<-g.ended
 	}
 }
 
@@ -121,9 +125,8 @@ func (g *gateway) wait(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return nil
-	case err := <-g.ended:
-		g.ended <- err
-		return fmt.Errorf("the gateway ended by itself: %w", err)
+	case <-g.ended:
+		return fmt.Errorf("the gateway ended by itself: %w", g.err)
 	}
 }
 
@@ -135,8 +138,7 @@ func (g *gateway) waitReady(ctx context.Context) error {
 			return nil
 		}
 		select {
-		case err := <-g.ended:
-			g.ended <- err
+		case <-g.ended:
 			return errors.New("the gateway did not start; its own words stand above")
 		case <-ctx.Done():
 			return fmt.Errorf("the gateway is not ready: %w", ctx.Err())
