@@ -23,9 +23,7 @@ build: bin/libchdb.so ## build bin/leadgate, with the engine library beside it
 engine: bin/libchdb.so ## fetch the ClickHouse engine library (about 180 MB)
 
 $(ENGINE_DIR)/node_modules/.package-lock.json: $(ENGINE_DIR)/package.json $(ENGINE_DIR)/package-lock.json
-	@command -v npm >/dev/null || { echo "npm is needed to fetch the engine library: install Node.js and npm" >&2; exit 1; }
-	@echo "fetching the ClickHouse engine library (about 180 MB, once)"
-	npm ci --prefix $(ENGINE_DIR) --ignore-scripts --no-audit --no-fund
+	@$(ENGINE_DIR)/fetch.sh
 	@touch $@
 
 bin/libchdb.so: $(ENGINE_DIR)/node_modules/.package-lock.json
