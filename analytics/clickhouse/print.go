@@ -7,13 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"math"
-	"reflect"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -39,9 +34,21 @@ func ParseFormat(text string) (Format, error) {
 	return "", fmt.Errorf("format: want TSV, JSON or Pretty (got %q)", text)
 }
 
+// silent are the first words of statements that have no result.
+var silent = []string{
+	"ALTER", "ATTACH", "CREATE", "DELETE", "DETACH", "DROP", "EXCHANGE", "GRANT", "INSERT", "OPTIMIZE", "RENAME",
+	"REVOKE", "SET", "SYSTEM", "TRUNCATE", "UNDROP", "UPDATE", "USE",
+}
+
 // Print runs a statement and writes its result to w, row by row but for
 // Pretty. Args are bound to $1, $2 … or, with clickhouse.Named, to @name.
 func (c *Conn) Print(ctx context.Context, w io.Writer, statement string, format Format, args ...any) error {
+	if word, _, _ := strings.Cut(strings.TrimSpace(statement), " "); slices.Contains(silent, strings.ToUpper(word)) {
+		if err := c.Exec(ctx, statement, args...); err != nil {
+			return c.explain(err)
+		}
+		return nil
+	}
 	rows, err := c.Query(ctx, statement, args...)
 	if err != nil {
 		return c.explain(err)
@@ -64,26 +71,7 @@ func (c *Conn) Print(ctx context.Context, w io.Writer, statement string, format 
 	return out.Flush()
 }
 
-// scanner makes a place for one row's values.
-func scanner(rows driver.Rows) (places []any, values func() []any) {
-	types := rows.ColumnTypes()
-	places = make([]any, len(types))
-	for i, t := range types {
-		places[i] = reflect.New(t.ScanType()).Interface()
-	}
-	return places, func() []any {
-		row := make([]any, len(places))
-		for i, place := range places {
-			row[i] = plain(reflect.ValueOf(place).Elem(), types[i].DatabaseTypeName())
-		}
-		return row
-	}
-}
-
 func each(rows driver.Rows, row func([]any) error) error {
-	if len(rows.Columns()) == 0 {
-		return nil // a statement without a result
-	}
 	places, values := scanner(rows)
 	for rows.Next() {
 		if err := rows.Scan(places...); err != nil {
@@ -96,120 +84,23 @@ func each(rows driver.Rows, row func([]any) error) error {
 	return nil
 }
 
-// plain turns a scanned value into nil, bool, string, number, json.Number,
-// []any or map[string]any.
-func plain(v reflect.Value, typeName string) any {
-	for v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface {
-		if v.IsNil() {
-			return nil
-		}
-		if v.Kind() == reflect.Pointer && v.Type().Implements(stringerType) && v.Elem().Kind() == reflect.Struct {
-			break
-		}
-		v = v.Elem()
-	}
-	switch value := v.Interface().(type) {
-	case time.Time:
-		return timeText(value, typeName)
-	case []byte:
-		return string(value)
-	case interface{ StringFixed(int32) string }: // decimal.Decimal
-		return value.StringFixed(decimalScale(typeName))
-	case fmt.Stringer:
-		return value.String()
-	}
-	switch v.Kind() {
-	case reflect.Slice, reflect.Array:
-		list := make([]any, v.Len())
-		for i := range list {
-			list[i] = plain(v.Index(i), inner(typeName))
-		}
-		return list
-	case reflect.Map:
-		m := make(map[string]any, v.Len())
-		for iter := v.MapRange(); iter.Next(); {
-			m[fmt.Sprint(plain(iter.Key(), ""))] = plain(iter.Value(), typeName)
-		}
-		return m
-	}
-	return v.Interface()
-}
-
-var stringerType = reflect.TypeFor[fmt.Stringer]()
-
-// inner is the element's type of Array(…), for what its text tells.
-func inner(typeName string) string {
-	return strings.TrimSuffix(strings.TrimPrefix(typeName, "Array("), ")")
-}
-
-func timeText(t time.Time, typeName string) string {
-	switch {
-	case !strings.Contains(typeName, "DateTime"):
-		return t.Format(time.DateOnly)
-	case strings.Contains(typeName, "DateTime64("):
-		_, rest, _ := strings.Cut(typeName, "DateTime64(")
-		if digits, err := strconv.Atoi(rest[:1]); err == nil && digits > 0 {
-			return t.Format(time.DateTime + "." + strings.Repeat("0", digits))
-		}
-	}
-	return t.Format(time.DateTime)
-}
-
-func decimalScale(typeName string) int32 {
-	_, rest, _ := strings.Cut(typeName, "Decimal(")
-	_, rest, _ = strings.Cut(rest, ", ")
-	scale, _, _ := strings.Cut(rest, ")")
-	n, err := strconv.Atoi(scale)
-	if err != nil {
-		return 0
-	}
-	return int32(n)
-}
-
-var tsvEscapes = strings.NewReplacer("\\", `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`, "\x00", `\0`, "\b", `\b`, "\f", `\f`)
-
 func printTSV(w *bufio.Writer, rows driver.Rows) error {
-	line := func(cells []any) error {
+	return each(rows, func(cells []any) error {
 		for i, cell := range cells {
 			if i > 0 {
 				_ = w.WriteByte('\t') // a bufio.Writer keeps its first error
 			}
-			if cell == nil {
+			switch cell := cell.(type) {
+			case nil:
 				_, _ = w.WriteString(`\N`)
-			} else {
-				_, _ = tsvEscapes.WriteString(w, text(cell, false))
+			case string:
+				_, _ = tsvEscapes.WriteString(w, cell)
+			default:
+				_, _ = w.WriteString(text(cell, false))
 			}
 		}
 		return w.WriteByte('\n')
-	}
-	return each(rows, line)
-}
-
-// text writes a value the way ClickHouse writes it in TSV; inside lists and
-// maps, strings are quoted.
-func text(v any, quoted bool) string {
-	switch v := v.(type) {
-	case nil:
-		return "NULL"
-	case string:
-		if quoted {
-			return "'" + strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(v) + "'"
-		}
-		return v
-	case []any:
-		parts := make([]string, len(v))
-		for i := range v {
-			parts[i] = text(v[i], true)
-		}
-		return "[" + strings.Join(parts, ",") + "]"
-	case map[string]any:
-		var parts []string
-		for _, key := range sortedKeys(v) {
-			parts = append(parts, text(key, true)+":"+text(v[key], true))
-		}
-		return "{" + strings.Join(parts, ",") + "}"
-	}
-	return fmt.Sprint(v)
+	})
 }
 
 func printJSON(w *bufio.Writer, rows driver.Rows) error {
@@ -251,41 +142,8 @@ func printJSON(w *bufio.Writer, rows driver.Rows) error {
 	return err
 }
 
-// exact makes text of the numbers that a JSON reader may not keep.
-func exact(v any) any {
-	const limit = 1 << 53
-	switch v := v.(type) {
-	case int64:
-		if v > limit || v < -limit {
-			return strconv.FormatInt(v, 10)
-		}
-	case uint64:
-		if v > limit {
-			return strconv.FormatUint(v, 10)
-		}
-	case float64:
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return nil
-		}
-	case float32:
-		return exact(float64(v))
-	case []any:
-		for i := range v {
-			v[i] = exact(v[i])
-		}
-	case map[string]any:
-		for key := range v {
-			v[key] = exact(v[key])
-		}
-	}
-	return v
-}
-
 func printPretty(w *bufio.Writer, rows driver.Rows) error {
 	names := rows.Columns()
-	if len(names) == 0 {
-		return nil
-	}
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
 	t.Style().Format.Header = 0 // names as they are
@@ -319,5 +177,3 @@ func printPretty(w *bufio.Writer, rows driver.Rows) error {
 	_, err = fmt.Fprintf(w, "%s\n%d %s\n", t.Render(), n, unit)
 	return err
 }
-
-func sortedKeys(m map[string]any) []string { return slices.Sorted(maps.Keys(m)) }

@@ -124,10 +124,11 @@ func TestIntegrationPrint(t *testing.T) {
 		}
 	}
 	f(clickhouse.TSV, everyType, "1\t-5\t18446744073709551615\t1.5\tnan\ta\\tb\\\\c\t\\N\t7\t12.500000\t-0.000001\t2026-03-14\t2026-03-14 12:00:00\t2026-03-14 12:00:00.123450\t"+
-		"{'a':'it\\\\'s','b':'x'}\t[1,2]\t['p','q']\ttrue\tlc\t61f0c404-5cb3-11e7-907b-a6006ad3dba0\t[1.10]\n")
+		"{'a':'it\\'s','b':'x'}\t[1,2]\t['p','q']\ttrue\tlc\t61f0c404-5cb3-11e7-907b-a6006ad3dba0\t[1.10]\n")
 	f(clickhouse.JSON, "SELECT 1 AS a WHERE 0", `{"meta": [{"name":"a","type":"UInt8"}],`+"\n"+`"data": [],`+"\n\"rows\": 0}\n")
 	f(clickhouse.JSON, "SELECT 1 AS a, toDecimal64(2, 1) AS b", `{"meta": [{"name":"a","type":"UInt8"},{"name":"b","type":"Decimal(18, 1)"}],`+"\n"+`"data": [`+"\n"+`  {"a": 1, "b": "2.0"}],`+"\n\"rows\": 1}\n")
 	f(clickhouse.TSV, "SELECT number AS a FROM numbers(2)", "0\n1\n")
+	f(clickhouse.TSV, "SELECT 'it''s\\\\', ['a\\tb'], inf, CAST(NULL AS Nullable(String))", "it's\\\\\t['a\\tb']\tinf\t\\N\n")
 	f(clickhouse.Pretty, "SELECT 'x' AS utm_source, 2 AS n", "┌────────────┬───┐\n│ utm_source │ n │\n├────────────┼───┤\n│ x          │ 2 │\n└────────────┴───┘\n1 row\n")
 	for _, format := range []clickhouse.Format{clickhouse.TSV, clickhouse.JSON, clickhouse.Pretty} {
 		if err := conn.Print(t.Context(), &strings.Builder{}, "CREATE TABLE IF NOT EXISTS x (a UInt8) ENGINE = Memory", format); err != nil {

@@ -68,8 +68,7 @@ func ask(t testing.TB, conn *clickhouse.Conn, query string, args ...any) string 
 	if err := conn.Print(t.Context(), &out, query, clickhouse.TSV, args...); err != nil {
 		t.Fatal(err)
 	}
-	_, rows, _ := strings.Cut(out.String(), "\n")
-	return strings.ReplaceAll(strings.TrimRight(rows, "\n"), "\t", "|")
+	return strings.ReplaceAll(strings.TrimRight(out.String(), "\n"), "\t", "|")
 }
 
 func want(t testing.TB, conn *clickhouse.Conn, query, rows string) {
