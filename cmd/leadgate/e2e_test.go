@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/leadgate/leadgate/analytics/clickhouse/embedded"
 )
 
@@ -29,6 +31,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv("BE_LEADGATE") == "1" {
 		main()
 	}
+	redis.SetLogger(silent{})
 	os.Exit(m.Run())
 }
 

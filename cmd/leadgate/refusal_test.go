@@ -159,7 +159,7 @@ func TestIntegration_RefusesBadDeliveries(t *testing.T) {
 	}{
 		"unknown source":    {"POST", "/in/nobody", jsonHeader, `{}`, 404, []string{`"unknown_source"`}},
 		"wrong method":      {"PUT", "/in/landing", jsonHeader, `{}`, 405, nil},
-		"empty body":        {"POST", "/in/landing", jsonHeader, ``, 400, []string{"empty"}},
+		"empty body":        {"POST", "/in/landing", jsonHeader, ``, 400, []string{"no body"}},
 		"broken JSON":       {"POST", "/in/landing", jsonHeader, `{"email":`, 400, []string{`"malformed"`}},
 		"media type":        {"POST", "/in/landing", "Content-Type: application/pdf", `%PDF`, 415, nil},
 		"content encoding":  {"POST", "/in/landing", jsonHeader + "\nContent-Encoding: br", `x`, 415, nil},

@@ -244,7 +244,7 @@ func TestIntake_KeepsTheWholeRequest(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 123456789, time.FixedZone("", 3600))
 	s := start(t, func(o *edge.Options, in *ingest.Intake, _ *journal) { o.Now = func() time.Time { return at } })
 	r := s.do(t, "POST", "/in/landing?a=%7e&b=%C3%A9+x&a=2", "e=1\x00\xff", "Content-Type: application/x-odd",
-		"X-Signature: v1,AbC", "X-Many: 1", "X-Many: 2", "Cookie: a=b")
+		"X-Signature: v1,AbC", "X-Many: 1", "X-Many: 2", "Cookie: _fbc=fb.1.2.x")
 	d := s.journal.only(t)
 	if want := `{"id":"` + d.ID + `","status":"accepted"}`; r.StatusCode != http.StatusOK || r.body != want {
 		t.Errorf("got %d %s, want %s", r.StatusCode, r.body, want)
@@ -262,7 +262,7 @@ func TestIntake_KeepsTheWholeRequest(t *testing.T) {
 		t.Errorf("got %q, %q", d.URL, d.Body)
 	}
 	for name, want := range map[string]string{
-		"Content-Type": "[application/x-odd]", "X-Signature": "[v1,AbC]", "X-Many": "[1 2]", "Cookie": "[a=b]",
+		"Content-Type": "[application/x-odd]", "X-Signature": "[v1,AbC]", "X-Many": "[1 2]", "Cookie": "[_fbc=fb.1.2.x]",
 		"Host": "[" + s.addr + "]", "Content-Length": "[]",
 	} {
 		if got := fmt.Sprint(d.Header[name]); got != want {
