@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -256,5 +257,33 @@ func TestIntegration_LoneLeadIsCountedSoon(t *testing.T) {
 	// What a stop leaves behind is there without the gateway.
 	if got := p.sql("SELECT count() FROM leads"); got != "2" {
 		t.Errorf("%s leads after a stop, want 2", got)
+	}
+}
+
+// What cannot be written by the deadline stays on disk, and a second signal
+// does not wait for the deadline.
+func TestIntegration_StopWithStoreAway(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := serve(t, dir, "drain: {stop_timeout: 10m}\nclickhouse: {url: \"clickhouse://127.0.0.1:1/leadgate\"}\n")
+	p.post(200, "/in/landing", leadBody("kept", ""), jsonHeader)
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	p.until("stopping", func() bool { return strings.Contains(p.said.String(), "stopping") })
+	if _, _, err := p.do(http.MethodPost, "/in/landing", []byte(leadBody("late", "")), jsonHeader); err == nil {
+		t.Error("a stopping gateway took a delivery")
+	}
+	p.stop() // the second signal
+	if !strings.Contains(p.said.String(), "the rest stays in the journal") {
+		t.Errorf("it does not say what is left:\n%s", p.said)
+	}
+	if err := os.Remove(p.config); err != nil {
+		t.Fatal(err)
+	}
+	p = serve(t, dir, "") // the same data directory, with a store
+	p.counted()
+	if got := p.sql("SELECT external_id FROM leads"); got != "kept" {
+		t.Errorf("after a restart the store has %q", got)
 	}
 }

@@ -83,7 +83,7 @@ func (g *gateway) openDrain() error {
 			return stat.End, stat.OldestUncommitted
 		},
 		FlushInterval: time.Duration(s.Drain.FlushInterval), MaxRows: s.Drain.BatchRows,
-		StopTimeout: time.Duration(s.Drain.StopTimeout),
+		StopTimeout: -1, // run has waited by then, see finishDraining
 		OnBatch:     g.countBatch,
 		OnRetry: func(stage drain.Stage, _ error) {
 			g.metrics.Failed(metric.Stage(stage))

@@ -20,7 +20,7 @@ func (d *Drain) claim(stop, work context.Context, b *batch) error {
 	return d.retry(stop, work, DedupeStage, 0, func(ctx context.Context) error {
 		claims, err := d.claimOnce(ctx, events)
 		if errors.Is(err, ingest.ErrEmpty) {
-			d.logger.Warn("the memory of event ids is empty; rebuilding it from the store")
+			d.logger.Info("the memory of event ids is empty: filling it from the store")
 			if err := d.opts.Rebuild(ctx); err != nil {
 				return fmt.Errorf("rebuild the memory of event ids: %w", err)
 			}
