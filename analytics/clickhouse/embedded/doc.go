@@ -12,6 +12,14 @@
 // child also watches a pipe from its parent, and dies when that closes; on
 // Linux the kernel kills it besides (PR_SET_PDEATHSIG).
 //
+// # Doors
+//
+// Run this way, the engine has no handler for what escapes from a connection's
+// thread, and aborts: on a wrong password, on a database that does not exist,
+// on a reset. Its own ports are therefore free ones that change at each start;
+// the ports that are told belong to us (see door), stay the same over a
+// restart, and pass on only what it can bear.
+//
 // # Access
 //
 // A users file (mode 0600) is passed by --config-file. It has the user

@@ -244,15 +244,15 @@ func (e *Engine) keep() {
 	}
 }
 
-// nextPause is 0 after a child that lived long, else it doubles up to 10 s.
+// nextPause is 0 after a child that lived long, else it doubles up to 3 s.
 func nextPause(pause, lived time.Duration) time.Duration {
 	switch {
-	case lived > 30*time.Second:
+	case lived > 10*time.Second:
 		return 0
 	case pause == 0:
 		return 100 * time.Millisecond
 	}
-	return min(2*pause, 10*time.Second)
+	return min(2*pause, 3*time.Second)
 }
 
 // revive starts a new child in place of the dead one, after a pause if the
