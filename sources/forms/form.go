@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -137,13 +136,20 @@ func (f *Form) validate(form *fields.Form) error {
 // of the post (a honeypot, a repetition), the answer is the same.
 func (f *Form) Respond(d *ingest.Delivery, _ []ingest.Event) ingest.Answer {
 	media, _, err := fields.MediaOf(d)
-	if err != nil || media == fields.JSON || !strings.Contains(d.Header.Get("Accept"), "text/html") {
+	if err != nil || media == fields.JSON {
 		return ingest.Answer{}
 	}
-	if sent, err := fields.Parse(d); err == nil {
-		if next := f.next(first(sent, "_next", "_redirect"), first(sent, "page_url"), d.Header.Get("Referer")); next != "" {
-			return ingest.Answer{Status: seeOther, Location: next}
-		}
+	sent, err := fields.Parse(d)
+	if err != nil {
+		return ingest.Answer{}
+	}
+	wanted := first(sent, "_next", "_redirect")
+	accept := d.Header.Get("Accept")
+	if !strings.Contains(accept, "text/html") && (wanted == "" || strings.Contains(accept, "application/json")) {
+		return ingest.Answer{}
+	}
+	if next := f.destinations(d, sent).next(wanted); next != "" {
+		return ingest.Answer{Status: seeOther, Location: next}
 	}
 	if f.options.ThankYouURL != "" {
 		return ingest.Answer{Status: seeOther, Location: f.options.ThankYouURL}
@@ -167,90 +173,3 @@ func first(sent []fields.Field, names ...string) string {
 	}
 	return ""
 }
-
-// next returns where the form asks to go, if that is one of its own hosts: an
-// absolute address, or a path of the page it stands on. Everything that one
-// browser or another could read as a foreign address yields "".
-func (f *Form) next(wanted string, pages ...string) string {
-	u := f.own(wanted)
-	if u == nil && strings.HasPrefix(wanted, "/") && !strings.HasPrefix(wanted, "//") && unambiguous(wanted) {
-		for _, page := range pages {
-			base := f.own(page)
-			if base == nil {
-				continue
-			}
-			path, err := url.Parse(wanted)
-			if err != nil || path.Host != "" || path.Scheme != "" {
-				return ""
-			}
-			return f.ownText(base.ResolveReference(path))
-		}
-	}
-	return f.ownText(u)
-}
-
-func (f *Form) ownText(u *url.URL) string {
-	if u == nil || f.own(u.String()) == nil {
-		return ""
-	}
-	return u.String()
-}
-
-// own parses an address and returns nil unless it is plainly one of the
-// form's own hosts.
-func (f *Form) own(address string) *url.URL {
-	if !unambiguous(address) || !strings.HasPrefix(address, "https://") && !strings.HasPrefix(address, "http://") {
-		return nil
-	}
-	u, err := url.Parse(address)
-	if err != nil || u.User != nil || u.Opaque != "" || u.Host == "" {
-		return nil
-	}
-	host := strings.ToLower(u.Host)
-	bare := strings.TrimSuffix(strings.TrimSuffix(host, ":443"), ":80")
-	if !slices.ContainsFunc(f.config.AllowedHosts, func(allowed string) bool {
-		allowed = strings.ToLower(allowed)
-		return allowed == host || allowed == bare
-	}) {
-		return nil
-	}
-	return u
-}
-
-// unambiguous refuses what URL parsers disagree about: backslashes, blanks,
-// control characters, and anything but ASCII.
-func unambiguous(address string) bool {
-	for i := range len(address) {
-		if c := address[i]; c <= ' ' || c >= 0x7F || c == '\\' {
-			return false
-		}
-	}
-	return address != "" && len(address) <= 2048
-}
-
-// thanks is shown where no thank-you page is configured. It holds nothing
-// that the visitor sent.
-const thanks = `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex">
-<title>Thank you</title>
-<style>
-body { margin: 0; min-height: 100vh; display: grid; place-items: center; color: #1c2430; background: #f6f7f9;
-  font: 1.125rem/1.5 system-ui, sans-serif; }
-main { margin: 1.5rem; padding: 2.5rem 3rem; max-width: 30rem; text-align: center; background: #fff;
-  border-radius: 1rem; box-shadow: 0 1px 3px #0002, 0 8px 32px #0001; }
-h1 { margin: 0 0 .5rem; font-size: 1.75rem; }
-p { margin: 0; color: #4a5565; }
-</style>
-</head>
-<body>
-<main>
-<h1>Thank you</h1>
-<p>Your message has arrived. We will be in touch.</p>
-</main>
-</body>
-</html>
-`

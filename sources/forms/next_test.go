@@ -1,6 +1,7 @@
 package forms_test
 
 import (
+	"maps"
 	"net/textproto"
 	"net/url"
 	"strings"
@@ -53,12 +54,60 @@ func TestForm_NextLeadsOnlyHome(t *testing.T) {
 	}
 }
 
-func TestForm_NextNeedsHosts(t *testing.T) {
+// Without configured hosts a form may lead back to the host that posted it.
+func TestForm_NextWithoutHosts(t *testing.T) {
 	t.Parallel()
-	values := url.Values{"_next": {"https://www.example.com/"}, "page_url": {"https://www.example.com/"}}
-	if answer := respond(t, ingest.SourceConfig{}, "https://www.example.com/", values); answer.Location != "" || answer.Status != 200 {
-		t.Errorf("without allowed hosts a form leads to %q", answer.Location)
+	for name, c := range map[string]struct {
+		header textproto.MIMEHeader
+		page   string
+		want   string
+	}{
+		"its own page":              {textproto.MIMEHeader{"Origin": {"https://www.example.com"}}, "", "https://www.example.com/thanks"},
+		"its own page, by Referer":  {textproto.MIMEHeader{"Referer": {"https://www.example.com/offer?a=b"}}, "", "https://www.example.com/thanks"},
+		"no browser":                {nil, "https://www.example.com/offer", "https://www.example.com/thanks"},
+		"another page":              {textproto.MIMEHeader{"Origin": {"https://evil.example"}}, "https://www.example.com/", ""},
+		"another page, by Referer":  {textproto.MIMEHeader{"Referer": {"https://evil.example/"}}, "https://www.example.com/", ""},
+		"a page that hides":         {textproto.MIMEHeader{"Origin": {"null"}}, "https://www.example.com/", ""},
+		"a page that hides, partly": {textproto.MIMEHeader{"Origin": {"null"}, "Referer": {"https://www.example.com/"}}, "", ""},
+		"two origins":               {textproto.MIMEHeader{"Origin": {"https://www.example.com", "https://evil.example"}}, "", ""},
+		"nobody":                    {nil, "", ""},
+	} {
+		source, err := forms.NewForm(ingest.SourceConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		values := url.Values{"_next": {"https://www.example.com/thanks"}, "email": {"kim.lee@example.com"}}
+		if c.page != "" {
+			values.Set("page_url", c.page)
+		}
+		header := textproto.MIMEHeader{"Content-Type": {"application/x-www-form-urlencoded"}}
+		maps.Copy(header, c.header)
+		answer := source.(ingest.Responder).Respond(&ingest.Delivery{Body: []byte(values.Encode()), Header: header}, nil)
+		if answer.Location != c.want || (c.want == "") != (answer.Status == 200) {
+			t.Errorf("%s: %d to %q, want %q", name, answer.Status, answer.Location, c.want)
+		}
 	}
+}
+
+func TestForm_AnswersScriptsLikeScripts(t *testing.T) {
+	t.Parallel()
+	source, err := forms.NewForm(ingest.SourceConfig{Options: map[string]any{"thank_you_url": "https://www.example.com/danke"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for accept, want := range map[string]int{"": 0, "*/*": 0, "application/json": 0, "text/html,*/*": 303} {
+		d := &ingest.Delivery{Body: []byte("email=kim.lee%40example.com"), Header: textproto.MIMEHeader{
+			"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {accept},
+		}}
+		if answer := source.(ingest.Responder).Respond(d, nil); answer.Status != want {
+			t.Errorf("Accept: %s is answered %d, want %d", accept, answer.Status, want)
+		}
+	}
+}
+
+func TestForm_NextOrThankYouPage(t *testing.T) {
+	t.Parallel()
+	values := url.Values{"_next": {"https://evil.example/"}, "page_url": {"https://www.example.com/"}}
 	config := ingest.SourceConfig{Options: map[string]any{"thank_you_url": "https://www.example.com/danke"}}
 	if answer := respond(t, config, "", values); answer.Location != "https://www.example.com/danke" || answer.Status != 303 {
 		t.Errorf("the thank-you page is not used: %+v", answer)
