@@ -33,7 +33,7 @@ func TestReadme_NamesCommandsThatExist(t *testing.T) {
 	found := 0
 	for line := range strings.Lines(string(text)) {
 		for _, part := range strings.Split(line, "leadgate ")[1:] {
-			words := strings.FieldsFunc(part, func(r rune) bool { return !('a' <= r && r <= 'z') })
+			words := strings.FieldsFunc(part, func(r rune) bool { return r < 'a' || r > 'z' })
 			if len(words) == 0 || !strings.HasPrefix(part, words[0]) || !strings.Contains(line, "`") && !strings.HasPrefix(line, "leadgate ") {
 				continue
 			}
