@@ -93,7 +93,7 @@ func decimalScale(typeName string) int32 {
 	_, rest, _ := strings.Cut(typeName, "Decimal(")
 	_, rest, _ = strings.Cut(rest, ", ")
 	scale, _, _ := strings.Cut(rest, ")")
-	n, err := strconv.Atoi(scale)
+	n, err := strconv.ParseInt(scale, 10, 32)
 	if err != nil {
 		return 0
 	}

@@ -61,7 +61,7 @@ func (e *Engine) spawn() (*child, error) {
 	args := append(e.opts.Command[1:len(e.opts.Command):len(e.opts.Command)],
 		"-library="+e.opts.Library, "-config="+e.config, "-data="+e.dataDir(),
 		fmt.Sprintf("-tcp-port=%d", e.native.Load()), fmt.Sprintf("-http-port=%d", e.http.Load()), "-lifeline")
-	c.cmd = exec.Command(e.opts.Command[0], args...)
+	c.cmd = exec.CommandContext(context.Background(), e.opts.Command[0], args...)
 	c.cmd.Dir = e.opts.Dir
 	c.cmd.Stdout, c.cmd.Stderr = c.output, c.output
 	c.cmd.ExtraFiles = []*os.File{theirs} // descriptor lifelineFd in the child

@@ -171,7 +171,7 @@ func (e *Engine) closeDoors() error {
 
 // listen takes a port of the loopback interface, any if 0.
 func listen(port int) (net.Listener, error) {
-	l, err := net.Listen("tcp", loopback(port))
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", loopback(port))
 	if err != nil {
 		return nil, fmt.Errorf("engine: %w: %w; set another port, or stop what uses it", ErrPortBusy, err)
 	}
