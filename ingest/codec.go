@@ -36,8 +36,14 @@ func AppendDelivery(buf []byte, d *Delivery) []byte {
 	buf = binary.AppendUvarint(buf, uint64(len(d.Body)))
 	buf = append(buf, d.Body...)
 	buf = binary.AppendUvarint(buf, uint64(lines))
-	for key, values := range d.Header {
-		for _, value := range values {
+	// In order, so that the same delivery has the same bytes.
+	keys := make([]string, 0, 32)
+	for key := range d.Header {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	for _, key := range keys {
+		for _, value := range d.Header[key] {
 			buf = appendText(appendText(buf, key), value)
 		}
 	}

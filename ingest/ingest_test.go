@@ -34,9 +34,15 @@ func TestParseDelivery_ReadsWhatWasAppended(t *testing.T) {
 	} {
 		want := delivery()
 		change(want)
-		got, err := ingest.ParseDelivery(ingest.AppendDelivery(nil, want))
+		record := ingest.AppendDelivery(nil, want)
+		got, err := ingest.ParseDelivery(record)
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: got %+v, %v", name, got, err)
+		}
+		for range 10 {
+			if !bytes.Equal(ingest.AppendDelivery(nil, got), record) {
+				t.Fatalf("%s: the same delivery has other bytes", name)
+			}
 		}
 	}
 }

@@ -54,6 +54,7 @@ func sendAll(ctx context.Context, g *gateway, d *day) (*ledger, error) {
 		_ = bar.Add(1)
 	}
 	_ = bar.Finish()
+	d.to = time.Now().UTC().Format(time.DateOnly) // midnight may have passed
 	return l, nil
 }
 
