@@ -111,7 +111,8 @@ func (c *child) failure() error {
 // awaitReady returns when both listeners of c answer.
 func (e *Engine) awaitReady(ctx context.Context, c *child) error {
 	for {
-		attempt, cancel := context.WithTimeout(ctx, time.Second)
+		// No hurry: a handshake that is given up makes the engine abort.
+		attempt, cancel := context.WithTimeout(ctx, 10*time.Second)
 		err := ping(attempt, e.url("clickhouse", e.nativeHost()))
 		if err == nil {
 			var conn net.Conn
@@ -148,8 +149,15 @@ func (e *Engine) explain(c *child) error {
 	case strings.Contains(text, "Cannot lock file"):
 		return fmt.Errorf("engine directory %s: %w: %w", e.opts.Dir, ErrLocked, failure)
 	}
+	if errors.As(c.err, &exit) && !exit.Exited() {
+		failure = fmt.Errorf("%w: %w", errAborted, failure)
+	}
 	return fmt.Errorf("engine ended at its start: %w; see %s/engine.log", failure, e.opts.Dir)
 }
+
+// errAborted means that a signal ended the child: now and then the engine
+// aborts by itself, and is well when it is started again.
+var errAborted = errors.New("aborted")
 
 // tail keeps the last lines of what is written to it.
 type tail struct {

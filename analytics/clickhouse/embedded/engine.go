@@ -155,9 +155,10 @@ func (e *Engine) launch(ctx context.Context) error {
 	defer cancel()
 	for attempt := 1; ; attempt++ {
 		e.child, err = e.startChild(ctx)
-		if err == nil || attempt == 3 || !errors.Is(err, ErrPortBusy) {
+		if err == nil || attempt == 3 || !errors.Is(err, ErrPortBusy) && !errors.Is(err, errAborted) {
 			return err
 		}
+		e.opts.Log.Warn("engine did not start, trying again", "attempt", attempt, "err", err)
 	}
 }
 
