@@ -30,3 +30,6 @@ func Rowwise(s *Sink, batch ingest.Batch) (blocks []Block, err error) {
 	}
 	return blocks, err
 }
+
+// InsertSettings are what the sink sets on every insert.
+var InsertSettings = insertSettings
