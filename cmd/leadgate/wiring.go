@@ -164,7 +164,8 @@ func (g *gateway) countBatch(batch ingest.Batch, took time.Duration) {
 func (g *gateway) journalStat() metric.JournalStat {
 	stat := g.journal.Stat()
 	return metric.JournalStat{
-		Bytes: stat.Bytes, MaxBytes: stat.MaxBytes, Segments: stat.Segments,
+		Bytes: stat.Bytes, MaxBytes: stat.MaxBytes, Reclaimable: stat.Reclaimable, NearlyFull: stat.NearlyFull,
+		Segments:    stat.Segments,
 		Uncommitted: stat.Uncommitted, OldestUncommitted: stat.OldestUncommitted,
 	}
 }
@@ -215,7 +216,7 @@ func (g *gateway) openEdge() error {
 		ReadTimeout: time.Duration(s.HTTP.ReadTimeout), WriteTimeout: time.Duration(s.HTTP.WriteTimeout),
 		IdleTimeout: time.Duration(s.HTTP.IdleTimeout), RequestTimeout: time.Duration(s.HTTP.RequestTimeout),
 		SourceLimit: bySource, AddressLimit: byAddress,
-		Ready:       g.journal.Healthy,
+		Ready:       g.journal.Ready,
 		MetricsPage: g.metrics.Handler(), API: g.api(), APIKeys: s.APIKeys,
 		Metrics: g.metrics, Log: g.log,
 	})

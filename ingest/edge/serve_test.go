@@ -195,3 +195,61 @@ func TestShutdown_BeforeServe(t *testing.T) {
 		t.Error("the listener is still open")
 	}
 }
+
+// From the moment the stop begins /readyz says so, to whoever is connected
+// still, while a request in flight is finished.
+func TestShutdown_NotReadyWhileRequestsFinish(t *testing.T) {
+	t.Parallel()
+	s := start(t, func(o *edge.Options, _ *ingest.Intake, j *journal) {
+		o.ShutdownTimeout, o.ReadTimeout = 10*time.Second, time.Minute
+		j.entered, j.hold = make(chan struct{}, 1), make(chan struct{})
+	})
+	if r := s.do(t, "GET", "/readyz", ""); r.StatusCode != http.StatusOK {
+		t.Fatalf("got %d", r.StatusCode)
+	}
+	probe, err := net.Dial("tcp", s.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = probe.Close() }()
+	if _, err := io.WriteString(probe, "GET /readyz HTTP/1.1\r\nHost: a\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	answered := make(chan reply, 1)
+	go func() {
+		r, err := s.try("POST", "/in/landing", strings.NewReader("x"))
+		if err != nil {
+			t.Error(err)
+		}
+		answered <- r
+	}()
+	<-s.journal.entered
+	s.stop()
+	for { // until the stop has begun
+		c, err := net.Dial("tcp", s.addr)
+		if err != nil {
+			break
+		}
+		_ = c.Close()
+	}
+	if _, err := io.WriteString(probe, "\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(probe)
+	if err != nil || !strings.HasPrefix(string(text), "HTTP/1.1 503") || !strings.Contains(string(text), "shutting down") {
+		t.Errorf("got %q, %v", text, err)
+	}
+	select {
+	case r := <-answered:
+		t.Fatalf("answered before it was kept: %+v", r)
+	default:
+	}
+	close(s.journal.hold)
+	if r := <-answered; r.Response == nil || r.StatusCode != http.StatusOK {
+		t.Errorf("got %+v", r)
+	}
+	if err := <-s.done; err != nil {
+		t.Error(err)
+	}
+	s.journal.only(t)
+}

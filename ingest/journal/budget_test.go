@@ -200,3 +200,69 @@ func TestRetention_DamagedStays(t *testing.T) {
 		mustClose(t, l)
 	}
 }
+
+// Near the end of the budget the log is not ready but takes what fits; what
+// retention alone keeps counts as room.
+func TestBudget_NearlyFull(t *testing.T) {
+	t.Parallel()
+	const budget, segment = 16 << 10, 1 << 10
+	l := mustOpen(t, Options{Dir: t.TempDir(), MaxBytes: budget, SegmentBytes: segment, Retention: time.Hour})
+	record := make([]byte, 180) // five to a segment
+	turned := int64(0)
+	for {
+		ready, before := l.Ready(), l.Stat()
+		room := before.MaxBytes - before.Bytes + before.Reclaimable
+		if before.NearlyFull != (room < 2*segment) || before.NearlyFull != errors.Is(ready, ErrNearlyFull) {
+			t.Fatalf("%d bytes of room, but %v, %+v", room, ready, before)
+		}
+		if ready != nil && turned == 0 {
+			turned = before.Bytes
+			for _, told := range []string{"16384", "2048", "journal.max_bytes", "drain", before.OldestUncommitted.Format(time.RFC3339)} {
+				if !strings.Contains(ready.Error(), told) {
+					t.Errorf("%q is not told: %v", told, ready)
+				}
+			}
+		}
+		if before.NearlyFull && l.Healthy() != nil {
+			t.Fatalf("nearly full is not healthy: %v", l.Healthy())
+		}
+		if err := l.Append(t.Context(), record); err != nil {
+			if !errors.Is(err, ingest.ErrFull) {
+				t.Fatal(err)
+			}
+			break
+		}
+	}
+	full := l.Stat()
+	if turned == 0 || full.Bytes-turned < segment {
+		t.Errorf("not ready from %d bytes on, full at %d", turned, full.Bytes)
+	}
+	if err := l.Ready(); !errors.Is(err, ingest.ErrFull) {
+		t.Errorf("full, but %v", err)
+	}
+	// Committed, everything gives way, though retention keeps it for now.
+	if err := l.Commit(t.Context(), full.End); err != nil {
+		t.Fatal(err)
+	}
+	s := l.Stat()
+	if err := l.Ready(); err != nil || s.NearlyFull || s.Reclaimable != s.Bytes-headerSize || s.Bytes < budget/2 {
+		t.Errorf("all is committed, but %v, %+v", err, s)
+	}
+	mustAppend(t, l, record)
+	if err := l.Ready(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Of a large budget a twentieth counts, of a small one two segments.
+func TestBudget_Margin(t *testing.T) {
+	t.Parallel()
+	for _, c := range [...]struct{ max, segment, want int64 }{
+		{100 << 20, 1 << 20, 5 << 20}, {100 << 20, 8 << 20, 16 << 20}, {8 << 10, 8 << 10, 2 << 10},
+	} {
+		l := mustOpen(t, Options{Dir: t.TempDir(), MaxBytes: c.max, SegmentBytes: c.segment})
+		if got := l.margin(); got != c.want {
+			t.Errorf("of %d bytes in segments of %d: %d, want %d", c.max, c.segment, got, c.want)
+		}
+	}
+}

@@ -24,6 +24,10 @@ var ErrPoisoned = errors.New("the journal takes no more records: check the disk 
 // one, has open.
 var ErrLocked = errors.New("directory is in use by another process: stop it, or give this one its own data_dir")
 
+// ErrNearlyFull says that the byte budget is near its end (see Log.Ready).
+// Appends are still taken as long as they fit.
+var ErrNearlyFull = errors.New("disk budget nearly spent")
+
 // Options say where a log lives and how much it may hold.
 type Options struct {
 	// Dir holds the log and nothing else. It is made (mode 0700) if missing.
@@ -144,7 +148,10 @@ type Log struct {
 // Stat is what can be told of a log at one moment.
 type Stat struct {
 	Bytes, MaxBytes int64
-	Segments        int
+	// Reclaimable is how many of Bytes give way to new records although
+	// Retention keeps them still: segments that are wholly committed.
+	Reclaimable int64
+	Segments    int
 	// Records and Batches count what was written since Open; their quotient
 	// is how many records shared one fsync.
 	Records, Batches uint64
@@ -159,6 +166,9 @@ type Stat struct {
 	// Full tells that the last append was refused for want of room and none
 	// has been made since.
 	Full bool
+	// NearlyFull tells that less than two segments or a twentieth of MaxBytes,
+	// whichever is more, is left for new records.
+	NearlyFull bool
 	// Damaged counts the damaged places met since Open, Skipped their bytes
 	// as far as they are known.
 	Damaged uint64
@@ -173,6 +183,8 @@ func (l *Log) Stat() Stat {
 	s.Bytes, s.MaxBytes, s.Segments = l.bytes, l.opts.MaxBytes, len(l.segments)
 	s.Committed, s.End, s.OldestUncommitted = l.committed, l.end(), l.oldest
 	s.Uncommitted = bytesAfter(l.committed, l.segments)
+	s.Reclaimable = l.reclaimableBytes()
+	s.NearlyFull = l.room() < l.margin()
 	return s
 }
 
@@ -219,6 +231,40 @@ func (l *Log) Healthy() error {
 	}
 	return nil
 }
+
+// Ready returns nil if the log could take many more records, else why not and
+// what to do: what Healthy says, or ErrNearlyFull (wrapped) while less than two
+// segments or a twentieth of the budget, whichever is more, is left that no
+// uncommitted or damaged record holds. Who sends is to be led elsewhere then;
+// what comes nevertheless is taken as long as it fits.
+func (l *Log) Ready() error {
+	if err := l.Healthy(); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	room, margin := l.room(), l.margin()
+	if room >= margin {
+		return nil
+	}
+	return fmt.Errorf("journal %s: %w: %d of %d bytes are left, less than %d; %d bytes hold records that are not "+
+		"committed%s; deliveries are taken while they fit; see that the drain runs, or raise the budget (journal.max_bytes)",
+		l.opts.Dir, ErrNearlyFull, max(0, room), l.opts.MaxBytes, margin, bytesAfter(l.committed, l.segments), l.oldestText())
+}
+
+func (l *Log) oldestText() string {
+	if l.oldest.IsZero() {
+		return ""
+	}
+	return ", the oldest since " + l.oldest.UTC().Format(time.RFC3339)
+}
+
+// room is what new records could take: what is free, and what gives way to
+// them. It is negative where the budget was lowered. Callers hold mu.
+func (l *Log) room() int64 { return l.opts.MaxBytes - l.bytes - l.reserved + l.reclaimableBytes() }
+
+// margin is the room below which the log is nearly full.
+func (l *Log) margin() int64 { return max(2*l.opts.SegmentBytes, l.opts.MaxBytes/20) }
 
 // Close writes and syncs what was appended, stops the committer and releases
 // the directory. Appends and reads from then on fail with ingest.ErrClosed. A

@@ -54,6 +54,24 @@ func (l *Log) reclaimable() bool {
 	return false
 }
 
+// reclaimableBytes counts the bytes of what reclaimable means. The segment
+// being written to leaves a header behind. Callers hold mu.
+func (l *Log) reclaimableBytes() (n int64) {
+	for _, s := range l.segments {
+		if !l.wholly(s) {
+			break
+		}
+		switch {
+		case s.keep:
+		case s == l.active():
+			n += s.size - headerSize
+		default:
+			n += s.size + s.aside
+		}
+	}
+	return n
+}
+
 // attempt is one try of the committer to make room. err says why there is none.
 type attempt struct {
 	done chan struct{}

@@ -101,11 +101,15 @@ func TestSet_WatchJournal(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	stat, asked := metric.JournalStat{}, 0
 	s.WatchJournal(func() metric.JournalStat { asked++; return stat }, func() time.Time { return now })
-	wantLines(t, scrape(t, s), "leadgate_journal_oldest_uncommitted_age_seconds 0", "leadgate_drain_lag_bytes 0")
+	wantLines(t, scrape(t, s), "leadgate_journal_oldest_uncommitted_age_seconds 0", "leadgate_drain_lag_bytes 0",
+		"leadgate_journal_nearly_full 0")
 
-	stat = metric.JournalStat{Bytes: 1000, MaxBytes: 5000, Segments: 2, Uncommitted: 3, OldestUncommitted: now.Add(-90 * time.Second)}
+	stat = metric.JournalStat{
+		Bytes: 1000, MaxBytes: 5000, Reclaimable: 400, NearlyFull: true, Segments: 2,
+		Uncommitted: 3, OldestUncommitted: now.Add(-90 * time.Second),
+	}
 	wantLines(t, scrape(t, s), "leadgate_journal_bytes 1000", "leadgate_journal_max_bytes 5000",
-		"leadgate_journal_segments 2", "leadgate_drain_lag_bytes 3", "leadgate_drain_lag_seconds 90",
+		"leadgate_journal_segments 2", "leadgate_journal_reclaimable_bytes 400", "leadgate_journal_nearly_full 1", "leadgate_drain_lag_bytes 3", "leadgate_drain_lag_seconds 90",
 		"leadgate_journal_oldest_uncommitted_age_seconds 90")
 	if asked != 2 {
 		t.Errorf("two scrapes asked %d times", asked)
