@@ -1,0 +1,8 @@
+package main
+
+import "slices"
+
+// scenarios is all that is proved, in the order of the table.
+var scenarios = slices.Concat(
+	killScenarios,
+)
