@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -26,7 +27,7 @@ gateway.`,
 				if err != nil {
 					return err
 				}
-				err = s.memory(client).Rebuild(cmd.Context(), clickhouse.NewLoader(conn))
+				err = s.memory(client, time.Now).Rebuild(cmd.Context(), clickhouse.NewLoader(conn))
 				if err == nil {
 					fmt.Fprintln(a.stdout, "the memory of events is rebuilt")
 				}

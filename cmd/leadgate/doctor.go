@@ -186,7 +186,7 @@ func (d *doctor) redis(ctx context.Context) {
 }
 
 func (d *doctor) inspectRedis(ctx context.Context, client redis.UniversalClient) {
-	health, err := d.settings.memory(client).Inspect(ctx)
+	health, err := d.settings.memory(client, time.Now).Inspect(ctx)
 	if err != nil {
 		d.fault("Redis", err, "check redis.url, the server and the network; deliveries are kept meanwhile")
 		return

@@ -57,6 +57,7 @@ type gateway struct {
 	drain    *drain.Drain
 	edge     *edge.Edge
 	closers  []func() error
+	hooks    hooks
 }
 
 func (a *app) serve(ctx context.Context, settings *Settings) error {
@@ -78,15 +79,18 @@ func (a *app) open(ctx context.Context, g *gateway) error {
 		return err
 	}
 	var err error
+	if g.hooks, err = newHooks(a.getenv); err != nil {
+		return err
+	}
 	if g.listener, err = edge.Listen(ctx, s.Listen); err != nil {
 		return err
 	}
 	g.onClose(func() error { return ignoreClosed(g.listener.Close()) })
-	g.journal, err = journal.Open(journal.Options{
+	g.journal, err = journal.Open(g.hooks.journal(journal.Options{
 		Dir: filepath.Join(s.DataDir, "journal"), SegmentBytes: int64(s.Journal.SegmentBytes),
 		MaxBytes: int64(s.Journal.MaxBytes), MaxRecordBytes: g.largestBody() + maxHead,
 		Retention: time.Duration(s.Journal.Retention), Log: g.log,
-	})
+	}))
 	if err != nil {
 		return fmt.Errorf("data_dir: %w", err)
 	}

@@ -27,7 +27,7 @@ import (
 // openMemory connects to Redis, or starts the embedded one.
 func (g *gateway) openMemory() error {
 	if g.settings.RedisURL == "" {
-		g.embedded = dedupe.NewEmbedded(time.Now)
+		g.embedded = dedupe.NewEmbedded(g.hooks.now)
 		g.redis = g.embedded.Client()
 		g.onClose(g.embedded.Close)
 	} else {
@@ -38,7 +38,7 @@ func (g *gateway) openMemory() error {
 		g.redis = client
 		g.onClose(client.Close)
 	}
-	g.memory = g.settings.memory(g.redis)
+	g.memory = g.settings.memory(g.redis, g.hooks.now)
 	return nil
 }
 
@@ -51,7 +51,7 @@ func redisClient(url string) (*redis.Client, error) {
 }
 
 // memory returns the memory of events in a Redis, as the settings want it.
-func (s *Settings) memory(client redis.UniversalClient) *dedupe.Memory {
+func (s *Settings) memory(client redis.UniversalClient, now func() time.Time) *dedupe.Memory {
 	workspaces := make([]string, 0, len(s.Intakes))
 	for _, intake := range s.Intakes {
 		workspaces = append(workspaces, intake.Config.Workspace)
@@ -59,7 +59,7 @@ func (s *Settings) memory(client redis.UniversalClient) *dedupe.Memory {
 	slices.Sort(workspaces)
 	return dedupe.New(client, dedupe.Options{
 		Window: time.Duration(s.Dedupe.PersonWindow), EventTTL: time.Duration(s.Dedupe.EventTTL),
-		Workspaces: slices.Compact(workspaces), Identify: identity.Of,
+		Workspaces: slices.Compact(workspaces), Identify: identity.Of, Now: now,
 	})
 }
 
@@ -68,7 +68,7 @@ func (g *gateway) openDrain() error {
 	var err error
 	g.metrics = metric.New(metric.Options{Sources: sourceNames(s), Version: version})
 	tables := &tables{settings: s, conn: g.store.conn, fit: g.store.engine != nil}
-	g.drain, err = drain.New(drain.Options{
+	g.drain, err = drain.New(g.hooks.drain(drain.Options{
 		Log: g.journal, Intakes: s.Intakes, Deduper: g.memory,
 		Rebuild: func(ctx context.Context) error {
 			if err := tables.check(ctx); err != nil {
@@ -90,11 +90,11 @@ func (g *gateway) openDrain() error {
 			g.metrics.Retried(metric.Stage(stage))
 		},
 		Logger: g.log,
-	})
+	}))
 	if err != nil {
 		return fmt.Errorf("data_dir: %w", err)
 	}
-	g.metrics.WatchJournal(g.journalStat, time.Now)
+	g.metrics.WatchJournal(g.journalStat, g.hooks.now)
 	return nil
 }
 
@@ -113,7 +113,10 @@ func (g *gateway) newSink() *clickhouse.Sink {
 	}
 	return clickhouse.NewSink(g.store.conn, clickhouse.SinkOptions{
 		Workspaces: workspaces,
-		Inserted:   func(table string, rows int, _ time.Duration) { g.metrics.Rows(table, rows) },
+		Inserted: func(table string, rows int, _ time.Duration) {
+			g.metrics.Rows(table, rows)
+			g.hooks.inserted(table)
+		},
 	})
 }
 
@@ -149,7 +152,7 @@ func (c *checkedSink) Write(ctx context.Context, batch ingest.Batch) error {
 }
 
 func (g *gateway) countBatch(batch ingest.Batch, took time.Duration) {
-	now := time.Now()
+	now := g.hooks.now()
 	g.metrics.Batch(took)
 	for _, outcome := range batch.Outcomes {
 		g.metrics.Settled(outcome.Delivery.Source, outcome.Verdict, now.Sub(outcome.Delivery.ReceivedAt))

@@ -54,6 +54,9 @@ type Options struct {
 	// OpenFile opens the files that the log writes, with the meaning of
 	// os.OpenFile, which is the default. Tests put failing files in its place.
 	OpenFile func(path string, flag int, perm fs.FileMode) (File, error)
+	// Hook is for tests of crashes: it is called with the name of a point
+	// between two changes on disk that no OpenFile sees. Default: nothing.
+	Hook func(point string)
 }
 
 // withDefaults returns o with its zero values replaced, or what is wrong.
@@ -87,6 +90,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.OpenFile == nil {
 		o.OpenFile = openFile
+	}
+	if o.Hook == nil {
+		o.Hook = func(string) {}
 	}
 	return o, nil
 }

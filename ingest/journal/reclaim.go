@@ -180,7 +180,16 @@ func (l *Log) prove(s *segment) bool {
 // remove deletes a segment's files and forgets it. A file that cannot be
 // deleted is kept.
 func (l *Log) remove(s *segment) {
-	if err := removeFiles(l.opts.Dir, segmentPath(l.opts.Dir, s.number), tornPath(l.opts.Dir, s.number)); err != nil {
+	l.opts.Hook("journal.remove.before")
+	// The torn file first: a crash in between must not leave it without its
+	// segment, for then nothing would ever delete it.
+	err := os.Remove(tornPath(l.opts.Dir, s.number))
+	if err == nil || errors.Is(err, os.ErrNotExist) {
+		l.opts.Hook("journal.remove.between")
+		err = removeFiles(l.opts.Dir, segmentPath(l.opts.Dir, s.number))
+	}
+	l.opts.Hook("journal.remove.after")
+	if err != nil {
 		l.mu.Lock()
 		s.keep = true
 		l.mu.Unlock()
