@@ -17,14 +17,19 @@ type Appender interface {
 // Acceptor takes deliveries in: it verifies them, decodes first-party ones,
 // and answers after the journal has them on disk. Safe for concurrent use.
 type Acceptor struct {
-	intakes map[string]*Intake
-	journal Appender
+	intakes  map[string]*Intake
+	journal  Appender
+	decoders Decoders
 }
 
 // NewAcceptor returns an Acceptor for the given intakes, by their name.
 func NewAcceptor(intakes map[string]*Intake, journal Appender) *Acceptor {
 	return &Acceptor{intakes: intakes, journal: journal}
 }
+
+// Decoders are those that run for first-party deliveries: who wires them can
+// watch them, or change their limits before the first Accept.
+func (a *Acceptor) Decoders() *Decoders { return &a.decoders }
 
 // Intake returns the intake of that name. Errors: ErrUnknownSource.
 func (a *Acceptor) Intake(name string) (*Intake, error) {
@@ -39,7 +44,8 @@ func (a *Acceptor) Intake(name string) (*Intake, error) {
 // sender wants nothing of its own. It may change d's header and body to
 // remove secrets, and does not keep d after it returns. Errors (wrapped):
 // ErrUnknownSource, ErrMethod, ErrUnverified, ErrMalformed, *InvalidError,
-// ErrNotKept together with what the journal said, or a source's own.
+// ErrNotKept together with what the journal said, *PanicError, ErrHung, or a
+// source's own.
 func (a *Acceptor) Accept(ctx context.Context, d *Delivery) (Answer, error) {
 	intake, err := a.Intake(d.Source)
 	if err != nil {
@@ -67,7 +73,7 @@ func (a *Acceptor) Accept(ctx context.Context, d *Delivery) (Answer, error) {
 	var events []Event
 	if intake.FirstParty {
 		var ignored *IgnoredError
-		if events, err = intake.Decode(d); err != nil && !errors.As(err, &ignored) {
+		if events, err = a.decoders.Decode(intake, d); err != nil && !errors.As(err, &ignored) {
 			return Answer{}, err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"net/textproto"
 	"slices"
 	"time"
@@ -13,7 +14,12 @@ import (
 // time of receipt in microseconds since 1970 (8 bytes, big endian); then, each
 // preceded by its length as a uvarint, ID, Source, RemoteAddr, Method, URL and
 // Body; then the number of header lines and for each its key and value.
-const deliveryVersion = 1
+// Version 2 is that of replays: behind the time stands Replay as a uvarint,
+// which is not zero. All else is as in version 1.
+const (
+	deliveryVersion = 1
+	replayVersion   = 2
+)
 
 var errDelivery = errors.New("not a delivery record")
 
@@ -28,8 +34,15 @@ func AppendDelivery(buf []byte, d *Delivery) []byte {
 		}
 	}
 	buf = slices.Grow(buf, size)
-	buf = append(buf, deliveryVersion)
+	if d.Replay == 0 {
+		buf = append(buf, deliveryVersion)
+	} else {
+		buf = append(buf, replayVersion)
+	}
 	buf = binary.BigEndian.AppendUint64(buf, uint64(d.ReceivedAt.UnixMicro()))
+	if d.Replay > 0 {
+		buf = binary.AppendUvarint(buf, uint64(d.Replay))
+	}
 	for _, s := range [...]string{d.ID, d.Source, d.RemoteAddr, d.Method, d.URL} {
 		buf = appendText(buf, s)
 	}
@@ -57,20 +70,27 @@ func appendText(buf []byte, s string) []byte {
 // ParseDelivery reads what AppendDelivery wrote. The delivery shares no memory
 // with record. It fails on anything but one whole delivery.
 func ParseDelivery(record []byte) (*Delivery, error) {
-	if len(record) < 9 || record[0] != deliveryVersion {
+	if len(record) < 9 || record[0] != deliveryVersion && record[0] != replayVersion {
 		return nil, errDelivery
 	}
 	r := recordReader{rest: record[9:]}
 	d := &Delivery{ReceivedAt: time.UnixMicro(int64(binary.BigEndian.Uint64(record[1:]))).UTC()}
+	if record[0] == replayVersion {
+		replay := r.uvarint()
+		if replay == 0 || replay > math.MaxUint32 {
+			return nil, fmt.Errorf("%w: replay number", errDelivery)
+		}
+		d.Replay = uint32(replay)
+	}
 	for _, field := range [...]*string{&d.ID, &d.Source, &d.RemoteAddr, &d.Method, &d.URL} {
 		*field = string(r.bytes())
 	}
 	d.Body = slices.Clone(r.bytes())
 	lines := r.uvarint()
-	if lines > uint64(len(r.rest)) {
+	if lines > uint64(len(r.rest))/2 { // a line has two lengths at least
 		return nil, fmt.Errorf("%w: header count", errDelivery)
 	}
-	d.Header = make(textproto.MIMEHeader, lines)
+	d.Header = make(textproto.MIMEHeader, min(lines, 64))
 	for range lines {
 		key, value := string(r.bytes()), string(r.bytes())
 		d.Header[key] = append(d.Header[key], value)

@@ -26,6 +26,10 @@ type Delivery struct {
 	Header textproto.MIMEHeader
 	// Body is the request body with any Content-Encoding undone.
 	Body []byte
+	// Replay is 0 for what came in by the door, and n for the nth time that
+	// the stored delivery is taken through the decoders again. What the larger
+	// number makes of a delivery replaces what the smaller made of it.
+	Replay uint32
 }
 
 // Position says where in the journal a record stands. Positions are ordered:
@@ -66,4 +70,7 @@ type Outcome struct {
 	Reason string
 	// Events counts the events that the delivery meant.
 	Events int
+	// EventIDs are their ids, known to others before or not. They are missing
+	// where the events could not be stored.
+	EventIDs []string
 }

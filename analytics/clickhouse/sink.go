@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -43,6 +44,7 @@ func NewSink(conn *Conn, opts SinkOptions) *Sink {
 // insert is one table's part of a batch.
 type insert struct {
 	table   string
+	suffix  string // of the token, where a table has two inserts
 	rows    int
 	names   []string
 	columns []any
@@ -65,6 +67,10 @@ func newInsert[R any](table string, columns []columnOf[R], rows []R) insert {
 // *ingest.RejectedError if a row can never be taken; any other error means
 // that some or all of the batch may be in, and that it has to be tried again.
 func (s *Sink) Write(ctx context.Context, batch ingest.Batch) error {
+	old, err := s.replaced(ctx, &batch)
+	if err != nil {
+		return fmt.Errorf("batch %s: %w", batch.ID, err)
+	}
 	inserts, err := s.inserts(batch)
 	if err != nil {
 		return &ingest.RejectedError{Err: fmt.Errorf("batch %s: %w", batch.ID, err)}
@@ -73,7 +79,7 @@ func (s *Sink) Write(ctx context.Context, batch ingest.Batch) error {
 	if err != nil {
 		return fmt.Errorf("batch %s: %w", batch.ID, err)
 	}
-	for _, in := range inserts {
+	for _, in := range slices.Insert(inserts, len(inserts)-outcomeTables, old...) {
 		if in.rows == 0 {
 			continue
 		}
@@ -109,6 +115,7 @@ func (s *Sink) inserts(batch ingest.Batch) ([]insert, error) {
 		}
 	}
 	outcomes := make([]outcomeRow, 0, len(batch.Outcomes))
+	raws := make([]outcomeRow, 0, len(batch.Outcomes))
 	for i := range batch.Outcomes {
 		row := outcomeRow{Outcome: &batch.Outcomes[i]}
 		if row.Delivery == nil || !timeFits(row.Delivery.ReceivedAt) {
@@ -119,6 +126,9 @@ func (s *Sink) inserts(batch ingest.Batch) ([]insert, error) {
 			row.workspace = s.opts.Workspaces[row.Delivery.Source]
 		}
 		outcomes = append(outcomes, row)
+		if row.Delivery.Replay == 0 { // a replay comes from there
+			raws = append(raws, row)
+		}
 	}
 	return []insert{
 		newInsert("contacts_log", contactColumns, leads), // before leads: a lead that is there can be reached
@@ -126,10 +136,13 @@ func (s *Sink) inserts(batch ingest.Batch) ([]insert, error) {
 		newInsert("touches_log", touchColumns, touches),
 		newInsert("costs_log", costColumns, costs),
 		newInsert("statuses_log", statusColumns, statuses),
-		newInsert("raw_log", rawColumns, outcomes),
+		newInsert("raw_log", rawColumns, raws),
 		newInsert("deliveries_log", deliveryColumns, outcomes),
 	}, nil
 }
+
+// outcomeTables are the last of inserts' tables: those of deliveries.
+const outcomeTables = 2
 
 // complete checks what the columns could not hold and finds the channel.
 func (r *eventRow) complete() error {
@@ -171,7 +184,7 @@ func classify(t *ingest.Tagging, referrer, pageURL string) channel.Result {
 // the same rows at every try.
 func (s *Sink) insert(ctx context.Context, id string, in insert, common clickhouse.Settings) error {
 	settings := maps.Clone(common)
-	settings["insert_deduplication_token"] = id + ":" + in.table
+	settings["insert_deduplication_token"] = id + ":" + in.table + in.suffix
 	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(settings))
 	statement := fmt.Sprintf("INSERT INTO %s (%s)", in.table, strings.Join(in.names, ", "))
 	block, err := s.conn.PrepareBatch(ctx, statement)

@@ -150,7 +150,8 @@ var (
 		of("reason", func(r *outcomeRow) string { return r.Reason }),
 		of("events", func(r *outcomeRow) uint32 { return uint32(r.Events) }),
 		of("body_bytes", func(r *outcomeRow) uint32 { return uint32(len(r.Delivery.Body)) }),
-		of("version", func(r *outcomeRow) uint64 { return rank(r.Verdict) }),
+		of("event_ids", func(r *outcomeRow) []string { return r.EventIDs }),
+		of("version", func(r *outcomeRow) uint64 { return uint64(r.Delivery.Replay)<<rankBits | rank(r.Verdict) }),
 	}
 
 	rawColumns = []columnOf[outcomeRow]{
@@ -199,9 +200,12 @@ func concat[R any](lists ...[]columnOf[R]) (all []columnOf[R]) {
 	return all
 }
 
-// rank is the version of a delivery's row: what a replay achieves replaces
-// what was before it, and is not undone by another replay that finds nothing
-// new.
+// rankBits are what a delivery's version has for the rank; above them stands
+// the number of its replay, so that the latest replay's verdict stands.
+const rankBits = 8
+
+// rank orders the verdicts that one reading of a delivery can come to: a batch
+// that is formed anew after a crash may find less, because the rest is done.
 func rank(v ingest.Verdict) uint64 {
 	switch v {
 	case ingest.Accepted:

@@ -145,6 +145,16 @@ func (p Params) functions() template.FuncMap {
 			return fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s%s AS %s_local\nENGINE = Distributed(%s, %s, %s_local, %s);\n",
 				qualified(name), onCluster, qualified(name), p.Cluster, p.Database, name, shardBy)
 		},
+		// A Distributed table does not learn of its local tables' columns.
+		"addColumn": func(name, column string) string {
+			text := fmt.Sprintf("ALTER TABLE %s%s ADD COLUMN IF NOT EXISTS %s;\n", qualified(name), onCluster, column)
+			if p.Cluster == "" {
+				return text
+			}
+			column, _, _ = strings.Cut(column, " CODEC(")
+			return strings.Replace(text, qualified(name), qualified(name)+"_local", 1) +
+				fmt.Sprintf("ALTER TABLE %s%s ADD COLUMN IF NOT EXISTS %s;\n", qualified(name), onCluster, column)
+		},
 		"rawTTL": func() string { return rawTTL(p.RawTTL) },
 	}
 }

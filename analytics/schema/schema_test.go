@@ -203,6 +203,8 @@ func TestIntegrationViews(t *testing.T) {
 	// A view shows all that its table has.
 	for _, name := range []string{"leads", "touches", "costs", "statuses", "deliveries"} {
 		view, log := columns(name), columns(name+"_log")
+		// But for what is left out.
+		log = slices.DeleteFunc(log, func(column string) bool { return column == "gone" })
 		slices.Sort(view)
 		slices.Sort(log)
 		if !slices.Equal(view, log) {

@@ -78,13 +78,23 @@ end
 local function claim(id, owner, fingerprint, flags, received, version, candidate, email, phone)
   local event = get('e:', id)
   local decision, first, state, duplicate, contact = 'n', received, '', '', ''
-  if event then
+  if event and event[2] ~= '' then -- not one that was given up, see release.lua
     first, state, duplicate, contact = event[1], event[4], event[5], event[6]
     local function answer(d) return d .. '|' .. first .. '|' .. contact .. '|' .. duplicate end
-    if event[2] == owner then return answer(event[8]) end
-    if not string.find(flags, 'm') or (fingerprint ~= '' and fingerprint == event[3]) then return answer('d') end
-    if later(event[7], version) then return answer('u') end
-    decision = 'u'
+    if event[2] == owner then
+      -- The same answer again, unless a decoder that was changed meanwhile
+      -- reads a person where there was none, or none where there was one.
+      local person, window = candidate ~= '', string.find(flags, 'w') ~= nil
+      if person == (contact ~= '') and window == (state == 'w') then return answer(event[8]) end
+      decision = event[8]
+    else
+      if not string.find(flags, 'm') or (fingerprint ~= '' and fingerprint == event[3]) then return answer('d') end
+      if later(event[7], version) then return answer('u') end
+      -- Of two states with one version the later delivery's stands, also when
+      -- the earlier one is replayed.
+      if event[7] == version and owner < event[2] then return answer('d') end
+      decision = 'u'
+    end
   end
   local contacts = {contact}
   if candidate ~= '' then

@@ -104,8 +104,11 @@ var (
 	claimLua string
 	//go:embed rebuild.lua
 	rebuildLua string
+	//go:embed release.lua
+	releaseLua string
 
 	claimScript   = redis.NewScript(commonLua + claimLua)
+	releaseScript = redis.NewScript(commonLua + releaseLua)
 	rebuildScript = redis.NewScript(commonLua + rebuildLua)
 )
 

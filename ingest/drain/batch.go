@@ -50,18 +50,23 @@ func rowsOf(id string, items []item) ingest.Batch {
 	out.Events = make([]ingest.Event, 0, events)
 	for i := range items {
 		it := &items[i]
-		if it.delivery == nil {
+		if it.delivery == nil || it.verdict == "" {
 			continue
 		}
-		outcome := ingest.Outcome{Delivery: it.delivery, Verdict: it.verdict, Reason: it.reason, Events: len(it.events)}
+		outcome := ingest.Outcome{
+			Delivery: it.delivery, Verdict: it.verdict, Reason: it.reason,
+			Events: len(it.events), EventIDs: make([]string, len(it.events)),
+		}
 		counted := 0
 		for n := range it.events {
+			outcome.EventIDs[n] = it.events[n].ID
 			if it.claims[n].Decision != ingest.DuplicateEvent {
 				out.Events = append(out.Events, judge(it.events[n], it.claims[n]))
 				counted++
 			}
 		}
-		if len(it.events) > 0 && counted == 0 {
+		// What was accepted once and is superseded by now is no duplicate.
+		if len(it.events) > 0 && counted == 0 && it.was != ingest.Accepted {
 			outcome.Verdict, outcome.Reason = ingest.Duplicate, "all its events are known already"
 		}
 		out.Outcomes = append(out.Outcomes, outcome)
@@ -73,7 +78,7 @@ func rowsOf(id string, items []item) ingest.Batch {
 // under the time of its first receipt, so that a later state of it lands in
 // the same partition and, where its sender names no time, keeps its day.
 func judge(e ingest.Event, c ingest.Claim) ingest.Event {
-	if c.Decision == ingest.UpdatedEvent && c.FirstReceived.Before(e.ReceivedAt) && !c.FirstReceived.IsZero() {
+	if c.FirstReceived.Before(e.ReceivedAt) && !c.FirstReceived.IsZero() {
 		if e.OccurredAt.Equal(e.ReceivedAt) {
 			e.OccurredAt = c.FirstReceived
 		}

@@ -11,20 +11,25 @@ import (
 // claim asks which events of the batch count, however long that takes.
 func (d *Drain) claim(stop, work context.Context, b *batch) error {
 	var events []ingest.Event
+	var replays replays
 	for i := range b.items {
-		events = append(events, b.items[i].events...)
+		it := &b.items[i]
+		events = append(events, it.events...)
+		if it.delivery != nil && it.delivery.Replay > 0 && it.verdict != "" && d.opts.Replays != nil {
+			replays.add(it)
+		}
 	}
-	if len(events) == 0 {
+	if len(events) == 0 && len(replays.items) == 0 {
 		return nil
 	}
 	return d.retry(stop, work, DedupeStage, 0, func(ctx context.Context) error {
-		claims, err := d.claimOnce(ctx, events)
+		claims, err := d.claimOnce(ctx, events, &replays)
 		if errors.Is(err, ingest.ErrEmpty) {
 			d.logger.Info("the memory of event ids is empty: filling it from the store")
 			if err := d.opts.Rebuild(ctx); err != nil {
 				return fmt.Errorf("rebuild the memory of event ids: %w", err)
 			}
-			claims, err = d.claimOnce(ctx, events)
+			claims, err = d.claimOnce(ctx, events, &replays)
 		}
 		if err != nil {
 			return err
@@ -37,7 +42,36 @@ func (d *Drain) claim(stop, work context.Context, b *batch) error {
 	})
 }
 
-func (d *Drain) claimOnce(ctx context.Context, events []ingest.Event) ([]ingest.Claim, error) {
+// replays are a batch's replayed deliveries and what they mean now.
+type replays struct {
+	items      []*item
+	deliveries []*ingest.Delivery
+	events     []ingest.Event
+}
+
+func (r *replays) add(it *item) {
+	r.items = append(r.items, it)
+	r.deliveries = append(r.deliveries, it.delivery)
+	r.events = append(r.events, it.events...)
+}
+
+// claimOnce first takes back what replays do not mean any more, each time: a
+// rebuild of the memory brings it back.
+func (d *Drain) claimOnce(ctx context.Context, events []ingest.Event, replays *replays) ([]ingest.Claim, error) {
+	if len(replays.items) > 0 {
+		ctx, cancel := context.WithTimeout(ctx, d.opts.WriteTimeout)
+		defer cancel()
+		was, err := d.opts.Replays.Supersede(ctx, replays.deliveries, replays.events)
+		if err != nil {
+			return nil, fmt.Errorf("look up what replayed deliveries meant: %w", err)
+		}
+		for _, it := range replays.items {
+			it.was = was[it.delivery.ID]
+		}
+	}
+	if len(events) == 0 {
+		return nil, nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, d.opts.ClaimTimeout)
 	defer cancel()
 	claims, err := d.opts.Deduper.Claim(ctx, events)

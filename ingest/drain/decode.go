@@ -2,10 +2,7 @@ package drain
 
 import (
 	"errors"
-	"fmt"
-	"path/filepath"
 	"runtime"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -20,11 +17,15 @@ type item struct {
 	delivery *ingest.Delivery
 	data     []byte
 	// verdict and reason are what decoding says: accepted, ignored or
-	// quarantined. Only accepted deliveries have events.
+	// quarantined; "" for a replay that changes nothing. Only accepted
+	// deliveries have events.
 	verdict ingest.Verdict
-	reason  string
-	events  []ingest.Event
-	claims  []ingest.Claim // one for each event, once claimed
+	// was is the verdict in the store, of a replay that may not change it; see
+	// Replays.
+	was    ingest.Verdict
+	reason string
+	events []ingest.Event
+	claims []ingest.Claim // one for each event, once claimed
 }
 
 // rows is the item's share of Options.MaxRows.
@@ -68,15 +69,15 @@ func (d *Drain) decodeOne(record *ingest.Record) item {
 	intake, ok := d.opts.Intakes[delivery.Source]
 	if !ok {
 		it.reason = "its source is not configured any more"
-		return it
+		return d.voidReplay(it)
 	}
-	events, err := decodeSafely(intake, delivery)
+	events, err := d.decoders.Decode(intake, delivery)
 	if err == nil {
 		events, err = onceEach(delivery, events)
 	}
 	var ignored *ingest.IgnoredError
 	var invalid *ingest.InvalidError
-	var panicked *panicError
+	var panicked *ingest.PanicError
 	switch {
 	case errors.As(err, &ignored):
 		it.verdict, it.reason = ingest.IgnoredOne, redact(ignored.Reason)
@@ -86,6 +87,11 @@ func (d *Drain) decodeOne(record *ingest.Record) item {
 		d.logger.Error("a decoder panicked; its delivery is quarantined",
 			"source", delivery.Source, "delivery", delivery.ID, "err", panicked)
 		it.reason = redact(panicked.Error())
+	case errors.Is(err, ingest.ErrHung):
+		d.logger.Error("a decoder hangs; its delivery is quarantined",
+			"source", delivery.Source, "delivery", delivery.ID, "err", err)
+		it.reason = redact(err.Error())
+		return d.voidReplay(it)
 	case err != nil:
 		it.reason = redactError(err)
 	case len(events) == 0:
@@ -96,43 +102,15 @@ func (d *Drain) decodeOne(record *ingest.Record) item {
 	return it
 }
 
-// panicError says where a decoder panicked. It repeats a panic's text only if
-// that is the runtime's own: others may hold values.
-type panicError struct{ what, where string }
-
-func (e *panicError) Error() string { return "decoder panicked: " + e.what + " at " + e.where }
-
-func decodeSafely(intake *ingest.Intake, delivery *ingest.Delivery) (events []ingest.Event, err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			failure := &panicError{what: fmt.Sprintf("%T", cause), where: panicSite()}
-			if text := runtime.Error(nil); asRuntimeError(cause, &text) {
-				failure.what = text.Error()
-			}
-			events, err = nil, failure
-		}
-	}()
-	return intake.Decode(delivery)
-}
-
-func asRuntimeError(cause any, into *runtime.Error) bool {
-	failure, ok := cause.(error)
-	return ok && errors.As(failure, into)
-}
-
-// panicSite returns file and line of the innermost frame outside the runtime.
-func panicSite() string {
-	var pcs [32]uintptr
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
-	for {
-		frame, more := frames.Next()
-		if !strings.HasPrefix(frame.Function, "runtime.") && frame.File != "" {
-			return fmt.Sprintf("%s:%d", filepath.Base(frame.File), frame.Line)
-		}
-		if !more {
-			return "an unknown place"
-		}
+// voidReplay drops a replay that failed for reasons that are not the delivery's
+// own, and perhaps pass: what was made of the delivery before stands. Other
+// deliveries are left as they are.
+func (d *Drain) voidReplay(it item) item {
+	if it.delivery.Replay > 0 {
+		d.logger.Warn("a replay changes nothing", "source", it.delivery.Source, "delivery", it.delivery.ID, "reason", it.reason)
+		it.verdict, it.reason = "", ""
 	}
+	return it
 }
 
 var errEvent = errors.New("the decoder gave an event that is not whole")

@@ -39,6 +39,15 @@ type Sink interface {
 	Write(ctx context.Context, batch ingest.Batch) error
 }
 
+// Replays knows what stored deliveries meant before they were replayed.
+type Replays interface {
+	// Supersede makes the deduper forget that events which these deliveries
+	// meant, and do not mean any more, hold their persons' windows. Events are
+	// those that they mean now. It returns the verdicts in the store, by
+	// delivery id. It may be repeated.
+	Supersede(ctx context.Context, deliveries []*ingest.Delivery, events []ingest.Event) (map[string]ingest.Verdict, error)
+}
+
 // Stage names what failed and is tried again.
 type Stage string
 
@@ -60,6 +69,14 @@ type Options struct {
 	// ErrEmpty, while no batch is unwritten.
 	Rebuild func(ctx context.Context) error
 	Sink    Sink
+	// Replays is asked about replayed deliveries; nil where there are none.
+	Replays Replays
+	// DecodeTimeout bounds the decoding of one delivery: 10 s. One that takes
+	// longer is quarantined, and its decoder abandoned: it cannot be stopped.
+	// MaxStuck (4) of one source may be so; while they are, the source's
+	// deliveries are quarantined without being decoded.
+	DecodeTimeout time.Duration
+	MaxStuck      int
 	// Dir holds the manifest of the batch in flight, and what no store would
 	// take. It belongs to this drain alone.
 	Dir string
@@ -100,6 +117,7 @@ type Drain struct {
 	opts     Options
 	logger   *slog.Logger
 	manifest manifestFile
+	decoders ingest.Decoders
 	running  atomic.Bool
 
 	mu      sync.Mutex
@@ -119,6 +137,13 @@ func New(opts Options) (*Drain, error) {
 	}
 	d := &Drain{opts: opts, logger: opts.Logger, changed: make(chan struct{})}
 	d.manifest = manifestFile{dir: opts.Dir}
+	d.decoders.Limit, d.decoders.MaxStuck = opts.DecodeTimeout, opts.MaxStuck
+	d.decoders.OnStuck = func(source string, stuck int) {
+		if stuck >= opts.MaxStuck {
+			d.logger.Error("too many decoders of a source hang: its deliveries are quarantined without being decoded; "+
+				"mend the decoder, restart, and replay them (leadgate quarantine replay)", "source", source, "stuck", stuck)
+		}
+	}
 	return d, nil
 }
 
@@ -128,6 +153,8 @@ func setDefaults(o *Options) {
 	setDefault(&o.WriteTimeout, 2*time.Minute)
 	setDefault(&o.BackoffMin, 100*time.Millisecond)
 	setDefault(&o.BackoffMax, 15*time.Second)
+	setDefault(&o.DecodeTimeout, 10*time.Second)
+	setDefault(&o.MaxStuck, 4)
 	setDefault(&o.MaxRows, 50_000)
 	setDefault(&o.MaxBytes, 32<<20)
 	if o.StopTimeout == 0 {

@@ -18,11 +18,11 @@ import (
 //
 // The payload holds uvarints and texts (a length as a uvarint, then the bytes):
 // segment and offset of the first record and of the position behind the last;
-// the number of records; for each its delivery's id, verdict after decoding
-// and number of events; for each event its id, decision, first receipt
+// the number of records; for each its delivery's id, verdict after decoding,
+// verdict before a replay and number of events; for each event its id, decision, first receipt
 // (microseconds since 1970, a varint), contact and duplicate_of.
 const (
-	manifestMagic = "leadgate batch 1\n"
+	manifestMagic = "leadgate batch 2\n"
 	manifestName  = "batch.manifest"
 )
 
@@ -34,6 +34,7 @@ type manifest struct {
 	from, to ingest.Position
 	// claims are those of each record's events.
 	claims [][]ingest.Claim
+	was    []ingest.Verdict
 }
 
 func encodeManifest(items []item) []byte {
@@ -56,6 +57,7 @@ func encodeManifest(items []item) []byte {
 		}
 		text(id)
 		text(string(it.verdict))
+		text(string(it.was))
 		buf = binary.AppendUvarint(buf, uint64(len(it.events)))
 		for n := range it.events {
 			c := &it.claims[n]
@@ -84,9 +86,11 @@ func parseManifest(file []byte) (*manifest, error) {
 		p.Segment, p.Offset = r.uvarint(), int64(r.uvarint())
 	}
 	m.claims = make([][]ingest.Claim, r.count())
+	m.was = make([]ingest.Verdict, len(m.claims))
 	for i := range m.claims {
 		r.text()
 		r.text()
+		m.was[i] = ingest.Verdict(r.text())
 		m.claims[i] = make([]ingest.Claim, r.count())
 		for n := range m.claims[i] {
 			r.text()

@@ -32,7 +32,7 @@ func (d *Drain) resume(stop, work context.Context) (*batch, error) {
 	b := &batch{items: items, started: d.opts.Now()}
 	if len(items) == len(m.claims) {
 		for i := range items {
-			items[i].claims = m.claims[i]
+			items[i].claims, items[i].was = m.claims[i], m.was[i]
 			if len(items[i].events) != len(m.claims[i]) {
 				items = nil
 				break

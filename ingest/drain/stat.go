@@ -14,6 +14,9 @@ type Stat struct {
 	// Aside counts records that could neither be read nor stored and are kept
 	// in files in Dir, and manifests that were set aside there.
 	Aside uint64
+	// Stuck counts the decoders that hang now, Abandoned those given up so far.
+	Stuck     int
+	Abandoned uint64
 	// Committed is how far the journal is dealt with, and Uncommitted when the
 	// oldest record behind it came in: zero if there is none. The lag is the
 	// time since then.
@@ -40,6 +43,7 @@ func (d *Drain) Stat() Stat {
 	s := d.stat
 	d.mu.Unlock()
 	s.Committed = d.opts.Log.Committed()
+	s.Stuck, s.Abandoned = d.decoders.Stuck()
 	if d.opts.Backlog != nil {
 		_, s.Uncommitted = d.opts.Backlog()
 	}

@@ -125,7 +125,15 @@ func clip(text string) string {
 // fail answers with the failure that err is, as a page if a browser asked.
 func (e *Edge) fail(c *fiber.Ctx, err error) {
 	f := failureOf(err)
-	if f == errPanic && !errors.Is(err, errPanic) {
+	var panicked *ingest.PanicError
+	switch {
+	case f != errPanic || errors.Is(err, errPanic):
+	case errors.As(err, &panicked):
+		e.o.Metrics.Panicked()
+		e.o.Log.Error("a decoder panicked; its delivery is refused", "request", c.GetRespHeader(requestIDName), "err", panicked)
+	case errors.Is(err, ingest.ErrHung):
+		e.o.Log.Error("a decoder hangs; its delivery is refused", "request", c.GetRespHeader(requestIDName), "err", err)
+	default:
 		// Not the error's text: nobody vouches that it repeats nothing of what was sent.
 		e.o.Log.Error("a request failed", "request", c.GetRespHeader(requestIDName), "type", fmt.Sprintf("%T", err))
 	}
