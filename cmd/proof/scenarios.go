@@ -4,5 +4,6 @@ import "slices"
 
 // scenarios is all that is proved, in the order of the table.
 var scenarios = slices.Concat(
+	crashScenarios,
 	killScenarios,
 )
