@@ -10,6 +10,10 @@ LDFLAGS    := -s -w -X main.version=$(VERSION)
 DEMO_EXIT  ?=
 FUZZTIME   ?= 10s
 PORT       ?= 8080
+PROOF_SEED    ?= 1
+PROOF_MINUTES ?= 0
+PROOF_ONLY    ?=
+PROOF_FLAGS   ?=
 
 .PHONY: help
 help: ## list the targets
@@ -40,6 +44,10 @@ run: build ## start it: config.yaml if present, else the embedded defaults
 .PHONY: demo
 demo: build ## a day of traffic and its cost-per-lead report (DEMO_EXIT=1: stop after it; PORT=8080)
 	go run ./cmd/demo -leadgate bin/leadgate -port $(PORT) $(if $(DEMO_EXIT),-exit)
+
+.PHONY: proof
+proof: engine redis ## break everything, prove that nothing is lost or doubled (PROOF_MINUTES=30; PROOF_SEED, PROOF_ONLY)
+	go run ./cmd/proof -seed $(PROOF_SEED) -minutes $(PROOF_MINUTES) -only '$(PROOF_ONLY)' $(PROOF_FLAGS)
 
 .PHONY: test
 test: build redis ## everything that CI tests, against real parts

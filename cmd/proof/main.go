@@ -97,20 +97,20 @@ func prove(ctx context.Context) (bool, error) {
 // given, and finds the engine. Release removes the directory if it is empty.
 func (p *plan) prepare(ctx context.Context) (release func(), err error) {
 	if p.library, err = embedded.FindLibrary(os.Getenv("LEADGATE_LIBCHDB")); err != nil {
-		return nil, err
+		return func() {}, err
 	}
 	if p.dir, err = os.MkdirTemp("", "leadgate-proof-"); err != nil {
-		return nil, err
+		return func() {}, err
 	}
 	if p.binary == "" {
 		p.binary = filepath.Join(p.dir, "leadgate")
 		if err = build(ctx, p.binary); err != nil {
-			return nil, errors.Join(err, os.RemoveAll(p.dir))
+			return func() {}, errors.Join(err, os.RemoveAll(p.dir))
 		}
 		return func() { _, _ = os.Remove(p.binary), os.Remove(p.dir) }, nil
 	}
 	if p.binary, err = filepath.Abs(p.binary); err != nil {
-		return nil, err
+		return func() {}, err
 	}
 	return func() { _ = os.Remove(p.dir) }, nil
 }
