@@ -6,7 +6,7 @@
 if redis.call('EXISTS', KEYS[1]) == 0 then return {} end
 local event_ttl, contact_ttl, window_ttl = ARGV[1], ARGV[2], ARGV[3]
 local width = tonumber(ARGV[4])
-redis.call('PEXPIRE', KEYS[1], event_ttl)
+local used = {} -- keys to be kept for longer
 
 -- resolve returns all contacts of the identifiers, the survivor first.
 local function resolve(contact, candidate, received, link, ...)
@@ -38,7 +38,7 @@ local function resolve(contact, candidate, received, link, ...)
   end
   if link then
     for _, hash in ipairs(unknown) do put('i:', hash, contact_ttl, since or received, contact) end
-    for _, hash in ipairs(known) do redis.call('PEXPIRE', prefix .. 'i:' .. hash, contact_ttl) end
+    for _, hash in ipairs(known) do used[#used + 1] = prefix .. 'i:' .. hash end
   end
   return contacts
 end
@@ -116,4 +116,7 @@ for i = 5, #ARGV, 9 do
   answers[#answers + 1] = claim(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4],
     ARGV[i + 5], ARGV[i + 6], ARGV[i + 7], ARGV[i + 8])
 end
+-- Last: after a first write Redis lets the others pass its maxmemory.
+redis.call('PEXPIRE', KEYS[1], event_ttl)
+for _, key in ipairs(used) do redis.call('PEXPIRE', key, contact_ttl) end
 return answers
