@@ -87,7 +87,7 @@ func (s *sharedStore) take(ctx context.Context, key string, rate limiter.Rate) (
 	}
 	if s.breaker.report(err != nil) {
 		if err != nil {
-			s.log.Warn("redis is away: the limit is counted on this node", "err", err)
+			s.log.Warn("redis is away: the limit is counted on this node", "err", err.Error()) // with %+v it has its stack in it
 		} else {
 			s.log.Info("redis is back: the limit is shared again")
 		}
