@@ -45,9 +45,10 @@
 // something else to prove returns an error; its text stands in the table. The
 // ledger takes own deliveries through w.send and w.deliver.
 //
-// A long run (-minutes) gives w.long(): a scenario may loop until it ends. What
-// is random comes from w.random, so that a seed repeats the choices; the timing
-// is the machine's.
+// Without -minutes a scenario runs once and is short: two or three injections, a
+// few hundred deliveries. With it, w.long() is true for a while (see there): a
+// scenario may loop until it ends. What is random comes from w.random, so that a
+// seed repeats the choices; the timing is the machine's.
 //
 // # Faults inside the gateway
 //

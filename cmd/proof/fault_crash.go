@@ -78,7 +78,7 @@ func (w *world) crashOnce(ctx context.Context, point string, n int) error {
 }
 
 // crashInRepair leaves a torn tail, as a machine that lost power does, and
-// crashes at each step of its repair.
+// crashes at each step of its repair, so that the repair is begun again.
 func crashInRepair(ctx context.Context, w *world) error {
 	w.configure(smallJournal)
 	steps := []string{

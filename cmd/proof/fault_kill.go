@@ -159,7 +159,7 @@ func randomKills(ctx context.Context, w *world) error {
 func (w *world) killSomething(ctx context.Context) error {
 	pause := func(most int) { _ = w.pause(ctx, time.Duration(w.random.IntN(most))*time.Millisecond) }
 	pause(1500)
-	switch w.random.IntN(7) {
+	switch w.random.IntN(9) {
 	case 0:
 		w.killEngine()
 	case 1: // again while it starts
@@ -182,10 +182,17 @@ func (w *world) killSomething(ctx context.Context) error {
 		}
 		pause(800)
 		w.kill()
-	default:
+	case 6:
 		w.kill()
 		w.redis.kill()
 		pause(200)
+	default: // by its own hand, at a boundary, if it comes by there
+		w.kill()
+		if err := w.launch(w.anyCrash()); err != nil {
+			return err
+		}
+		pause(4000)
+		w.kill()
 	}
 	if !w.redis.running() {
 		if err := w.redis.start(ctx); err != nil {
@@ -196,6 +203,17 @@ func (w *world) killSomething(ctx context.Context) error {
 		return w.start(ctx)
 	}
 	return nil
+}
+
+// anyCrash is an environment that crashes the gateway at some point.
+func (w *world) anyCrash() string {
+	names := []string{
+		"journal.write.before", "journal.write.torn", "journal.write.after", "journal.sync.after", "journal.header.after",
+		"journal.remove.before", "journal.remove.between", "journal.remove.after", "torn.write.torn", "journal.truncate.before",
+		"pointer.write.torn", "pointer.sync.after", "drain.claim.before", "drain.claim.after", "drain.insert.before",
+		"drain.inserted", "drain.insert.after", "drain.commit.before", "drain.commit.after",
+	}
+	return fmt.Sprintf("PROOF_CRASH=%s:%d", names[w.random.IntN(len(names))], 1+w.random.IntN(6))
 }
 
 // pause waits.

@@ -47,8 +47,11 @@ func newWorld(p *plan, seed uint64, name string) (*world, error) {
 		gateway: g, seed: seed, random: rand.New(rand.NewPCG(seed, 2)), ledger: newLedger(),
 		generator: newGenerator(seed, time.Now().UTC().Truncate(time.Second)),
 	}
-	if p.minutes > 0 {
+	switch {
+	case goesOn[name]:
 		w.deadline = time.Now().Add(p.minutes)
+	case p.minutes > 0:
+		w.deadline = time.Now().Add(min(p.minutes/30, time.Minute))
 	}
 	return w, nil
 }
@@ -58,8 +61,9 @@ var unsafe = regexp.MustCompile(`[^a-zA-Z0-9.-]+`)
 // struck counts one injected fault.
 func (w *world) struck() { w.strikes++ }
 
-// long tells that this is a long run whose time is not over yet: a scenario
-// that loops asks it before each further round.
+// long tells that this is a long run whose time is not over yet: those in
+// goesOn have all of -minutes, others a thirtieth. A scenario that loops asks
+// it before each further round.
 func (w *world) long() bool { return time.Now().Before(w.deadline) }
 
 // onEnd has f called when the world ends, before its directory is removed:
