@@ -6,4 +6,10 @@ import "slices"
 var scenarios = slices.Concat(
 	crashScenarios,
 	killScenarios,
+	redisScenarios,
+	storeScenarios,
+	diskScenarios,
 )
+
+// goesOn are the scenarios that have all of -minutes, see world.long.
+var goesOn = map[string]bool{"random kills of everything": true}
