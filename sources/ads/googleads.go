@@ -54,11 +54,11 @@ func (g *GoogleAds) Respond(*ingest.Delivery, []ingest.Event) ingest.Answer {
 
 type googleLead struct {
 	LeadID   text `json:"lead_id"`
-	UserData []struct {
+	UserData fields.Few[struct {
 		ID    text `json:"column_id"`
 		Name  text `json:"column_name"`
 		Value text `json:"string_value"`
-	} `json:"user_column_data"`
+	}] `json:"user_column_data"`
 	FormID       text `json:"form_id"`
 	CampaignID   text `json:"campaign_id"`
 	AdgroupID    text `json:"adgroup_id"`

@@ -3,6 +3,7 @@ package ads
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"strings"
 )
 
@@ -11,48 +12,40 @@ import (
 // other bytes stay as they are: numbers keep their digits. What is not a JSON
 // object is returned empty, for it may hold the secret anywhere.
 func withoutMember(body []byte, name string) []byte {
-	kept := bytes.Clone(body)
-	for {
-		from, to, found, err := findMember(kept, name)
+	dec := json.NewDecoder(bytes.NewReader(body))
+	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
+		return nil
+	}
+	at := int(dec.InputOffset()) // behind "{" or the member before
+	kept := append(make([]byte, 0, len(body)), body[:at]...)
+	first := true
+	for dec.More() {
+		key, err := dec.Token()
 		if err != nil {
 			return nil
 		}
-		if !found {
-			return kept
-		}
-		kept = append(kept[:from], kept[to:]...)
-	}
-}
-
-// findMember returns where the first such member stands, with the comma that
-// joins it to a neighbour.
-func findMember(body []byte, name string) (from, to int, found bool, err error) {
-	dec := json.NewDecoder(bytes.NewReader(body))
-	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
-		return 0, 0, false, errText
-	}
-	first := true
-	for dec.More() {
-		before := int(dec.InputOffset()) // behind "{" or the member before
-		key, err := dec.Token()
-		if err != nil {
-			return 0, 0, false, err
-		}
 		var value json.RawMessage
 		if err := dec.Decode(&value); err != nil {
-			return 0, 0, false, err
+			return nil
 		}
-		after := int(dec.InputOffset())
-		text, _ := key.(string)
-		if !strings.EqualFold(text, name) {
-			first = false
+		member := body[at:dec.InputOffset()]
+		at += len(member)
+		if text, _ := key.(string); strings.EqualFold(text, name) {
 			continue
 		}
-		if rest := bytes.TrimLeft(body[after:], " \t\r\n"); first && len(rest) > 0 && rest[0] == ',' {
-			after = len(body) - len(rest) + 1
+		// The comma joined it to a member that went.
+		if rest := bytes.TrimLeft(member, " \t\r\n"); first && rest[0] == ',' {
+			kept = append(kept, member[:len(member)-len(rest)]...)
+			member = rest[1:]
 		}
-		return before, after, true, nil
+		first = false
+		kept = append(kept, member...)
 	}
-	_, err = dec.Token()
-	return 0, 0, false, err
+	if _, err := dec.Token(); err != nil {
+		return nil
+	}
+	if _, err := dec.Token(); err != io.EOF { //nolint:errorlint // the decoder returns it as it is
+		return nil
+	}
+	return append(kept, body[at:]...)
 }

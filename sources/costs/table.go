@@ -96,8 +96,12 @@ func quoting(err error) string {
 // fit makes a row as wide as the header. Spreadsheets pad rows with empty
 // cells; a row that lacks some cannot be told from a damaged one.
 func fit(cells []string, width int) ([]string, bool) {
+	padded := len(cells)
 	for len(cells) > width && strings.TrimSpace(cells[len(cells)-1]) == "" {
 		cells = cells[:len(cells)-1]
+	}
+	if len(cells) < padded {
+		cells = slices.Clone(cells) // the padding may be much larger than the row
 	}
 	return cells, len(cells) == width
 }

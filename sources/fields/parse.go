@@ -27,6 +27,9 @@ const (
 	maxNameSize = 200
 	maxValues   = 100
 	maxNesting  = 16
+	maxParts    = 1000    // of a multipart body, those without a name included
+	maxTotal    = 20_000  // values of all fields together
+	maxJSON     = 200_000 // values of a JSON body, each of which costs memory
 )
 
 // Media is a kind of body that can be read as fields.
@@ -107,11 +110,15 @@ func bounded(fields []Field) error {
 // list gathers fields in the order in which their names first appear.
 type list struct {
 	limit  int
+	total  int
 	fields []Field
 	index  map[string]int
 }
 
 func (l *list) add(name, value string) error {
+	if l.total++; l.total > maxTotal {
+		return fmt.Errorf("%w: more than %d values", ingest.ErrTooLarge, maxTotal)
+	}
 	name = strings.ToValidUTF8(name, "\uFFFD")
 	i, ok := l.index[name]
 	if !ok {
@@ -170,7 +177,10 @@ func recode(fields []Field, charset string) {
 	}
 	for _, field := range fields {
 		for i, value := range field.Values {
-			if text, err := encoding.NewDecoder().String(value); err == nil && !utf8.ValidString(value) {
+			if utf8.ValidString(value) {
+				continue
+			}
+			if text, err := encoding.NewDecoder().String(value); err == nil {
 				field.Values[i] = text
 			}
 		}
@@ -185,7 +195,8 @@ func parseMultipart(body []byte, boundary string) ([]Field, error) {
 	}
 	l := list{limit: maxFields}
 	reader := multipart.NewReader(bytes.NewReader(body), boundary)
-	for {
+	var buf bytes.Buffer
+	for count := 0; ; count++ {
 		part, err := reader.NextPart()
 		if errors.Is(err, io.EOF) {
 			break
@@ -193,17 +204,14 @@ func parseMultipart(body []byte, boundary string) ([]Field, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: broken multipart form: %s", ingest.ErrMalformed, reason(err))
 		}
-		value, err := io.ReadAll(part)
+		if count == maxParts {
+			return nil, fmt.Errorf("%w: more than %d parts", ingest.ErrTooLarge, maxParts)
+		}
+		text, keep, err := readPart(part, &buf)
 		if err != nil {
 			return nil, fmt.Errorf("%w: broken multipart form: %s", ingest.ErrMalformed, reason(err))
 		}
-		text := string(value)
-		if _, params, err := mime.ParseMediaType(part.Header.Get("Content-Disposition")); err == nil && params["filename"] != "" {
-			text = fmt.Sprintf("%s (%d bytes)", part.FileName(), len(value))
-		} else if _, isFile := params["filename"]; isFile {
-			continue // a file field that was left empty
-		}
-		if name := part.FormName(); name != "" {
+		if name := part.FormName(); keep && name != "" {
 			if err := l.add(name, text); err != nil {
 				return nil, err
 			}
@@ -211,6 +219,20 @@ func parseMultipart(body []byte, boundary string) ([]Field, error) {
 	}
 	recode(l.fields, "")
 	return l.fields, nil
+}
+
+// readPart returns the value of one part; keep is false for a file field that
+// was left empty. buf is scratch space.
+func readPart(part *multipart.Part, buf *bytes.Buffer) (text string, keep bool, err error) {
+	_, params, paramErr := mime.ParseMediaType(part.Header.Get("Content-Disposition"))
+	name, isFile := params["filename"]
+	if paramErr == nil && name != "" {
+		n, err := io.Copy(io.Discard, part)
+		return fmt.Sprintf("%s (%d bytes)", part.FileName(), n), true, err
+	}
+	buf.Reset()
+	_, err = buf.ReadFrom(part)
+	return buf.String(), !isFile, err
 }
 
 // reason says what is wrong with a multipart body without repeating of it.
@@ -222,8 +244,11 @@ func reason(err error) string {
 }
 
 // ParseJSON reads one JSON value; numbers keep their digits (json.Number).
-// Errors: ErrMalformed, without a word of the content.
+// Errors: ErrMalformed, without a word of the content, and ErrTooLarge.
 func ParseJSON(body []byte) (any, error) {
+	if countJSON(body) > maxJSON {
+		return nil, fmt.Errorf("%w: more than %d values in the JSON", ingest.ErrTooLarge, maxJSON)
+	}
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber()
 	var value any
@@ -241,6 +266,23 @@ func ParseJSON(body []byte) (any, error) {
 	return nil, fmt.Errorf("%w: not a whole JSON value", ingest.ErrMalformed)
 }
 
+// countJSON counts the values of a JSON text, or a few more. A body of nothing
+// but small values takes fifty times its size in memory.
+func countJSON(body []byte) (n int) {
+	quoted := false
+	for i := 0; i < len(body); i++ {
+		switch c := body[i]; {
+		case c == '"':
+			quoted = !quoted
+		case quoted && c == '\\':
+			i++
+		case !quoted && (c == ',' || c == '[' || c == '{'):
+			n++
+		}
+	}
+	return n
+}
+
 // Flatten turns a JSON object into fields: nested objects by their path
 // ("contact.email"), lists of plain values as several values. null is no
 // value. Errors: ErrTooLarge.
@@ -255,6 +297,12 @@ func Flatten(object map[string]any) ([]Field, error) {
 func (l *list) flatten(path string, value any, depth int) error {
 	if depth > maxNesting {
 		return fmt.Errorf("%w: JSON nested deeper than %d", ingest.ErrTooLarge, maxNesting)
+	}
+	switch value.(type) {
+	case map[string]any, []any:
+		if len(path) > maxNameSize { // every leaf below would repeat it
+			return fmt.Errorf("%w: JSON objects under names of more than %d bytes", ingest.ErrTooLarge, maxNameSize)
+		}
 	}
 	switch v := value.(type) {
 	case map[string]any:

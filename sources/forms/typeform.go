@@ -68,12 +68,12 @@ type typeformDelivery struct {
 		Hidden      map[string]string `json:"hidden"`
 		Definition  struct {
 			Title  string `json:"title"`
-			Fields []struct {
+			Fields fields.Few[struct {
 				ID    string `json:"id"`
 				Title string `json:"title"`
-			} `json:"fields"`
+			}] `json:"fields"`
 		} `json:"definition"`
-		Answers []typeformAnswer `json:"answers"`
+		Answers fields.Few[typeformAnswer] `json:"answers"`
 	} `json:"form_response"`
 }
 
@@ -173,8 +173,8 @@ type typeformAnswer struct {
 		Other string `json:"other"`
 	} `json:"choice"`
 	Choices *struct {
-		Labels []string `json:"labels"`
-		Other  string   `json:"other"`
+		Labels fields.Few[string] `json:"labels"`
+		Other  string             `json:"other"`
 	} `json:"choices"`
 	Payment *struct {
 		Amount json.Number `json:"amount"`

@@ -5,11 +5,31 @@ import (
 	"net/mail"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/leadgate/leadgate/ingest"
 	"github.com/leadgate/leadgate/sources/fields"
 	"github.com/leadgate/leadgate/sources/normalize"
 )
+
+// How much of a mail is read, in bytes: who asks says so in far less. The rest
+// stays in the kept delivery.
+const (
+	maxText    = 1 << 20
+	maxHTML    = 2 << 20
+	maxAddress = 4 << 10 // of a header with addresses
+)
+
+// clip cuts a text between two characters.
+func clip(text string, size int) string {
+	if len(text) <= size {
+		return text
+	}
+	for size > 0 && !utf8.RuneStart(text[size]) {
+		size--
+	}
+	return text[:size]
+}
 
 // message is an inbound mail, as every provider delivers one.
 type message struct {
@@ -103,7 +123,7 @@ func (m *message) isRecipient(address string) bool {
 // address reads the first address of a header; its Address is empty if there
 // is none.
 func address(header string) *mail.Address {
-	header = strings.TrimSpace(header)
+	header = strings.TrimSpace(clip(header, maxAddress))
 	if list, err := mail.ParseAddressList(header); err == nil && len(list) > 0 {
 		return list[0]
 	}

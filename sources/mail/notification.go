@@ -11,8 +11,10 @@ import (
 	"github.com/leadgate/leadgate/sources/normalize"
 )
 
-// maxLabel bounds a label, in runes and words.
+// maxLabel bounds a label, in runes and words, maxFound how many labels are
+// read; what follows the last of them belongs to it.
 const (
+	maxFound      = 500
 	maxLabel      = 60
 	maxLabelWords = 8
 )
@@ -45,7 +47,10 @@ func parseNotification(text string) []fields.Field {
 	open := false // the last field goes on
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
-		next, ok := readLabel(line)
+		next, ok := labelled{}, false
+		if len(found) < maxFound {
+			next, ok = readLabel(line)
+		}
 		var last *paragraph
 		inMessage := false
 		if open {

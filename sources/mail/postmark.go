@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/leadgate/leadgate/ingest"
+	"github.com/leadgate/leadgate/sources/fields"
 	"github.com/leadgate/leadgate/sources/normalize"
 	"github.com/leadgate/leadgate/sources/signature"
 )
@@ -46,7 +47,7 @@ type postmarkMail struct {
 	FromFull          postmarkAddress
 	ReplyTo           string
 	To                string
-	ToFull            []postmarkAddress
+	ToFull            fields.Few[postmarkAddress]
 	OriginalRecipient string
 	MailboxHash       string
 	Tag               string
@@ -54,12 +55,12 @@ type postmarkMail struct {
 	TextBody          string
 	HTMLBody          string `json:"HtmlBody"`
 	StrippedTextReply string
-	Headers           []struct{ Name, Value string }
-	Attachments       []struct {
+	Headers           fields.Few[struct{ Name, Value string }]
+	Attachments       fields.Few[struct {
 		Name          string
 		ContentType   string
 		ContentLength json.Number
-	}
+	}]
 }
 
 // Decode reads the person who asks out of one mail.
@@ -75,7 +76,8 @@ func (p *Postmark) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
 		return nil, ingest.Ignored("%s", reason)
 	}
 	read := &message{
-		from: m.From, replyTo: m.ReplyTo, subject: m.Subject, text: m.TextBody, html: m.HTMLBody, reply: m.StrippedTextReply,
+		from: m.From, replyTo: m.ReplyTo, subject: m.Subject,
+		text: clip(m.TextBody, maxText), html: clip(m.HTMLBody, maxHTML), reply: clip(m.StrippedTextReply, maxText),
 	}
 	if m.FromFull.Email != "" {
 		read.from = m.FromFull.Email

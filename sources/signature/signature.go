@@ -30,15 +30,11 @@ func refuse(format string, args ...any) error {
 // HMAC checks a received signature, already decoded, against the HMAC of the
 // concatenated parts under any one of the secrets.
 func HMAC(hash func() hash.Hash, secrets []string, received []byte, parts ...[]byte) error {
-	return checkMAC(hash, secrets, received, parts)
-}
-
-func checkMAC[K ~string | ~[]byte](hash func() hash.Hash, keys []K, received []byte, parts [][]byte) error {
-	if len(keys) == 0 {
+	if len(secrets) == 0 {
 		return refuse("no secret is configured")
 	}
 	good := false
-	for _, key := range keys {
+	for _, key := range secrets {
 		if len(key) == 0 {
 			return refuse("an empty secret is configured")
 		}
