@@ -24,6 +24,9 @@ func Migrate(ctx context.Context, conn *store.Conn, p Params) (applied []int, er
 	if p.Database == "" {
 		p.Database = conn.Database()
 	}
+	if p, err = p.complete(); err != nil {
+		return nil, fmt.Errorf("migrate: %w", err)
+	}
 	migrations, err := Render(p)
 	if err != nil {
 		return nil, fmt.Errorf("migrate: %w", err)

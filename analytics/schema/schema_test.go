@@ -155,9 +155,12 @@ func TestIntegrationMigrate_AtTheSameTime(t *testing.T) {
 func TestIntegrationMigrate_RawTTL(t *testing.T) {
 	t.Parallel()
 	conn := clickhousetest.OpenEmpty(t)
-	for _, days := range []int{30, 7, 7, 30} {
+	for _, days := range []int{0, 30, 7, 7, 30} {
 		if _, err := schema.Migrate(t.Context(), conn, schema.Params{RawTTL: time.Duration(days) * 24 * time.Hour}); err != nil {
 			t.Fatal(err)
+		}
+		if days == 0 {
+			days = 30 // by default
 		}
 		if got := engineOf(t, conn, "raw_log"); !strings.Contains(got, fmt.Sprintf("toIntervalDay(%d)", days)) {
 			t.Errorf("want a TTL of %d days, got %s", days, got)

@@ -17,13 +17,17 @@ import (
 )
 
 func (a *app) deliveriesCommand() *cobra.Command {
-	return group("deliveries", "Look at deliveries and what became of them",
+	return group("deliveries", "Look at deliveries and what became of them, or replay them",
+		a.replayCommand("Send stored deliveries through the decoders again", "  leadgate deliveries replay 01KE7Z8M3Q4R5S6T7V8W9XYZAB\n"+
+			"  leadgate deliveries replay --source landing --from 2026-01-01 --to 2026-01-31 --dry-run", ""),
 		a.listCommand("List deliveries, newest first", "  leadgate deliveries list --source landing --verdict duplicate", ""),
 		a.showCommand("leadgate deliveries show 01KE7Z8M3Q4R5S6T7V8W9XYZAB"))
 }
 
 func (a *app) quarantineCommand() *cobra.Command {
-	return group("quarantine", "Look at verified deliveries that could not be read or stored",
+	return group("quarantine", "Look at verified deliveries that could not be read or stored, or replay them",
+		a.replayCommand("Send quarantined deliveries through the decoders again, after a fix", "  leadgate quarantine replay\n"+
+			"  leadgate quarantine replay --source calls --from 2026-01-01", ingest.Quarantined),
 		a.listCommand("List quarantined deliveries and why, newest first", "  leadgate quarantine list --from 2026-01-01", ingest.Quarantined),
 		a.showCommand("leadgate quarantine show 01KE7Z8M3Q4R5S6T7V8W9XYZAB"))
 }

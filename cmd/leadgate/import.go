@@ -140,8 +140,8 @@ func (a *app) progress(total int64, options ...progressbar.Option) *progressbar.
 	if !ok || !term.IsTerminal(int(file.Fd())) {
 		return progressbar.DefaultSilent(total)
 	}
-	options = append(options, progressbar.OptionSetWriter(file), progressbar.OptionClearOnFinish(),
-		progressbar.OptionSetDescription("importing"))
+	options = append([]progressbar.Option{progressbar.OptionSetWriter(file), progressbar.OptionClearOnFinish(),
+		progressbar.OptionSetDescription("importing")}, options...)
 	return progressbar.NewOptions64(total, options...)
 }
 

@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 	"time"
 
@@ -58,6 +57,7 @@ type gateway struct {
 	edge     *edge.Edge
 	closers  []func() error
 	hooks    hooks
+	control  control
 }
 
 func (a *app) serve(ctx context.Context, settings *Settings) error {
@@ -86,11 +86,9 @@ func (a *app) open(ctx context.Context, g *gateway) error {
 		return err
 	}
 	g.onClose(func() error { return ignoreClosed(g.listener.Close()) })
-	g.journal, err = journal.Open(g.hooks.journal(journal.Options{
-		Dir: filepath.Join(s.DataDir, "journal"), SegmentBytes: int64(s.Journal.SegmentBytes),
-		MaxBytes: int64(s.Journal.MaxBytes), MaxRecordBytes: g.largestBody() + maxHead,
-		Retention: time.Duration(s.Journal.Retention), Log: g.log,
-	}))
+	options := s.journalOptions()
+	options.Log = g.log
+	g.journal, err = journal.Open(g.hooks.journal(options))
 	if err != nil {
 		return fmt.Errorf("data_dir: %w", err)
 	}
@@ -107,7 +105,7 @@ func (a *app) open(ctx context.Context, g *gateway) error {
 	if err := g.openMemory(); err != nil {
 		return err
 	}
-	return errors.Join(g.openDrain(), g.openEdge())
+	return errors.Join(g.openControl(), g.openDrain(), g.openEdge())
 }
 
 // maxHead bounds what a journal record holds besides the body.

@@ -76,8 +76,9 @@ func (g *gateway) openDrain() error {
 			}
 			return g.memory.Rebuild(ctx, clickhouse.NewLoader(g.store.conn))
 		},
-		Sink: &checkedSink{tables: tables, sink: g.newSink()},
-		Dir:  filepath.Join(s.DataDir, "drain"),
+		Replays: &supersede{tables: tables, conn: g.store.conn, memory: g.memory},
+		Sink:    &checkedSink{tables: tables, sink: g.newSink()},
+		Dir:     filepath.Join(s.DataDir, "drain"),
 		Backlog: func() (ingest.Position, time.Time) {
 			stat := g.journal.Stat()
 			return stat.End, stat.OldestUncommitted
@@ -94,6 +95,7 @@ func (g *gateway) openDrain() error {
 	if err != nil {
 		return fmt.Errorf("data_dir: %w", err)
 	}
+	g.metrics.WatchDecoders("drain", func() (int, uint64) { stat := g.drain.Stat(); return stat.Stuck, stat.Abandoned })
 	g.metrics.WatchJournal(g.journalStat, g.hooks.now)
 	return nil
 }
@@ -154,11 +156,17 @@ func (c *checkedSink) Write(ctx context.Context, batch ingest.Batch) error {
 func (g *gateway) countBatch(batch ingest.Batch, took time.Duration) {
 	now := g.hooks.now()
 	g.metrics.Batch(took)
+	replayed := make(map[string]bool)
 	for _, outcome := range batch.Outcomes {
+		if outcome.Delivery.Replay > 0 {
+			replayed[outcome.Delivery.ID] = true
+			g.metrics.Replayed(outcome.Verdict)
+			continue
+		}
 		g.metrics.Settled(outcome.Delivery.Source, outcome.Verdict, now.Sub(outcome.Delivery.ReceivedAt))
 	}
 	for i := range batch.Events {
-		if event := &batch.Events[i]; event.Lead != nil {
+		if event := &batch.Events[i]; event.Lead != nil && !replayed[event.DeliveryID] {
 			g.metrics.Lead(event.Source, event.Lead.Verdict)
 		}
 	}
@@ -174,10 +182,10 @@ func (g *gateway) journalStat() metric.JournalStat {
 }
 
 // largestBody is the largest body that any source takes, in bytes.
-func (g *gateway) largestBody() int64 {
-	largest := int64(g.settings.HTTP.MaxBody)
-	for _, source := range g.settings.Sources {
-		largest = max(largest, g.settings.maxBody(source))
+func (s *Settings) largestBody() int64 {
+	largest := int64(s.HTTP.MaxBody)
+	for _, source := range s.Sources {
+		largest = max(largest, s.maxBody(source))
 	}
 	return largest
 }
@@ -207,8 +215,10 @@ func (g *gateway) openEdge() error {
 	if err != nil {
 		return err
 	}
+	acceptor := ingest.NewAcceptor(s.Intakes, g.metrics.Appender(g.journal))
+	g.metrics.WatchDecoders("edge", acceptor.Decoders().Stuck)
 	g.edge, err = edge.New(edge.Options{
-		Acceptor:  ingest.NewAcceptor(s.Intakes, g.metrics.Appender(g.journal)),
+		Acceptor:  acceptor,
 		PublicURL: s.PublicURL, TrustedProxies: s.HTTP.TrustedProxies,
 		MaxBody: func(source string) int64 {
 			if n, ok := caps[source]; ok {
@@ -220,7 +230,7 @@ func (g *gateway) openEdge() error {
 		IdleTimeout: time.Duration(s.HTTP.IdleTimeout), RequestTimeout: time.Duration(s.HTTP.RequestTimeout),
 		SourceLimit: bySource, AddressLimit: byAddress,
 		Ready:       g.journal.Ready,
-		MetricsPage: g.metrics.Handler(), API: g.api(), APIKeys: s.APIKeys,
+		MetricsPage: g.metrics.Handler(), API: g.api(), APIKeys: s.APIKeys, ControlKey: g.control.Key,
 		Metrics: g.metrics, Log: g.log,
 	})
 	return err
@@ -252,10 +262,11 @@ func (g *gateway) api() http.Handler {
 	mux := http.NewServeMux()
 	connect := func(context.Context) (driver.Conn, error) { return g.store.conn, nil }
 	mux.Handle("GET /api/v1/reports/cpl", report.Handler(connect, g.settings.Rules, reportDefaults(g.settings), g.log))
+	mux.Handle("POST /api/v1/deliveries/replay", (&replayer{settings: g.settings, conn: g.store.conn, journal: g.journal}).serve(g.log))
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusNotFound)
-		fmt.Fprintln(w, `{"error":{"code":"not_found","message":"there is GET /api/v1/reports/cpl"}}`)
+		fmt.Fprintln(w, `{"error":{"code":"not_found","message":"there are GET /api/v1/reports/cpl and POST /api/v1/deliveries/replay"}}`)
 	})
 	return mux
 }

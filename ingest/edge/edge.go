@@ -56,6 +56,9 @@ func New(o Options) (*Edge, error) {
 	for _, key := range o.APIKeys {
 		e.keys = append(e.keys, sha256.Sum256([]byte(key)))
 	}
+	if o.ControlKey != "" {
+		e.keys = append(e.keys, sha256.Sum256([]byte(o.ControlKey)))
+	}
 	e.apiSlot = make(chan struct{}, e.o.APIConcurrency)
 	e.requests, e.cut = context.WithCancel(context.Background())
 	e.app = fiber.New(fiber.Config{

@@ -95,9 +95,9 @@ func (e *Edge) authorize(c *fiber.Ctx) error {
 	if err := e.limit(c, e.o.AddressLimit, "address", e.clientOf(c).limitKey(), ""); err != nil {
 		return err
 	}
-	if len(e.keys) == 0 || !e.holdsKey(c.Get(fiber.HeaderAuthorization)) {
+	if !e.holdsKey(c.Get(fiber.HeaderAuthorization)) {
 		c.Set(fiber.HeaderWWWAuthenticate, `Bearer realm="leadgate"`)
-		if len(e.keys) == 0 {
+		if len(e.o.APIKeys) == 0 {
 			return errNoKeys
 		}
 		return errUnauthorized

@@ -57,6 +57,9 @@ type Options struct {
 	API http.Handler
 	// APIKeys are the bearer keys of the API. Without one it refuses all.
 	APIKeys []string
+	// ControlKey is one more bearer key, if not empty, which was not
+	// configured: that of commands on the same machine.
+	ControlKey string
 	// APITimeout ends the context of an API request [60 s]; APIConcurrency is
 	// how many are served at once, so that intake keeps its share [8].
 	APITimeout     time.Duration

@@ -39,6 +39,10 @@ type Set struct {
 	delay      prometheus.Histogram
 	errors     *prometheus.CounterVec
 	retries    *prometheus.CounterVec
+
+	replays    *prometheus.CounterVec
+	difference *prometheus.GaugeVec
+	reconciled prometheus.Gauge
 }
 
 // Seconds from a tenth of a millisecond, what a fsync takes, to ten seconds.
@@ -53,13 +57,15 @@ func New(o Options) *Set {
 	}
 	s.makeEdge()
 	s.makeDrain()
+	s.makeReplay()
 	build := gauge("leadgate_build_info", "Always 1; the labels say which build this is.",
 		prometheus.Labels{"version": o.Version, "revision": o.Revision, "goversion": runtime.Version()})
 	build.Set(1)
 	s.registry.MustRegister(build, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		s.answers, s.limited, s.panics, s.append, s.appendErrors,
-		s.deliveries, s.leads, s.rows, s.batch, s.delay, s.errors, s.retries)
+		s.deliveries, s.leads, s.rows, s.batch, s.delay, s.errors, s.retries,
+		s.replays, s.difference, s.reconciled)
 	return s
 }
 
