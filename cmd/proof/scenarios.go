@@ -13,3 +13,6 @@ var scenarios = slices.Concat(
 
 // goesOn are the scenarios that have all of -minutes, see world.long.
 var goesOn = map[string]bool{"random kills of everything": true}
+
+// goesOn are the scenarios that have all of -minutes, see world.long.
+var goesOn = map[string]bool{"random kills of everything": true}
