@@ -190,7 +190,7 @@ func (f *brittleFile) WriteAt(p []byte, offset int64) (int, error) {
 		if offset == 0 {
 			operation = ".header"
 		} else if err := f.hooks.disk.fails("write"); err != nil {
-			return 0, &os.PathError{Op: "write", Path: f.File.Name(), Err: err}
+			return 0, &os.PathError{Op: "write", Path: f.Name(), Err: err}
 		}
 	}
 	f.hooks.crash.at(f.name + operation + ".before")
@@ -209,7 +209,7 @@ func (f *brittleFile) WriteAt(p []byte, offset int64) (int, error) {
 func (f *brittleFile) Sync() error {
 	if f.name == "journal" {
 		if err := f.hooks.disk.fails("sync"); err != nil {
-			return &os.PathError{Op: "sync", Path: f.File.Name(), Err: err}
+			return &os.PathError{Op: "sync", Path: f.Name(), Err: err}
 		}
 	}
 	err := f.File.Sync()

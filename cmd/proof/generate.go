@@ -24,8 +24,13 @@ type generator struct {
 	kinds   []func(g *generator, id string, padding int) chain
 }
 
+// seeded is one of the streams of random choices that a seed stands for.
+func seeded(seed, stream uint64) *rand.Rand {
+	return rand.New(rand.NewPCG(seed, stream)) //nolint:gosec // to be repeated, not secret
+}
+
 func newGenerator(seed uint64, today time.Time) *generator {
-	g := &generator{random: rand.New(rand.NewPCG(seed, 1)), today: today}
+	g := &generator{random: seeded(seed, 1), today: today}
 	g.kinds = []func(*generator, string, int) chain{
 		(*generator).form, (*generator).form, (*generator).form, (*generator).htmlForm, (*generator).htmlForm,
 		(*generator).google, (*generator).call, (*generator).call, (*generator).mail, (*generator).hook,

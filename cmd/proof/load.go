@@ -49,7 +49,7 @@ func (w *world) startLoad(ctx context.Context, opts loadOptions) *loader {
 		tick = ticker.C
 	}
 	for n := range opts.senders {
-		random := rand.New(rand.NewPCG(w.seed, uint64(1000+n)))
+		random := seeded(w.seed, uint64(1000+n))
 		l.senders.Go(func() { l.send(ctx, tick, random) })
 	}
 	go func() {

@@ -44,7 +44,7 @@ func newWorld(p *plan, seed uint64, name string) (*world, error) {
 		return nil, err
 	}
 	w := &world{
-		gateway: g, seed: seed, random: rand.New(rand.NewPCG(seed, 2)), ledger: newLedger(),
+		gateway: g, seed: seed, random: seeded(seed, 2), ledger: newLedger(),
 		generator: newGenerator(seed, time.Now().UTC().Truncate(time.Second)),
 	}
 	switch {
