@@ -516,7 +516,10 @@ func TestHostile(t *testing.T) { // not parallel: it counts what the process all
 			}
 			all := append(append(inFrames(typ.Name), whole(typ.Name)...), headers()...)
 			_, _ = cost(t, in, all[0], small) // what is made once
-			for _, h := range all {
+			for i, h := range all {
+				if i%stride != 0 {
+					continue
+				}
 				many, size := cost(t, in, h, large)
 				if limit := fixedCost + maxFactor*size; many > limit {
 					t.Errorf("%s: %d bytes cost %d, %d times as much", h.name, size, many, many/size)
@@ -545,7 +548,7 @@ func TestHostile_Megabytes(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, h := range whole(typ.Name) {
-				if strings.Contains(h.name, " of ") {
+				if strings.Contains(h.name, " of ") || stride > 1 {
 					continue // TestHostile has them all
 				}
 				if spent, size := cost(t, in, h, n); spent > maxFactor*size+fixedCost {

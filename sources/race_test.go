@@ -1,0 +1,7 @@
+//go:build race
+
+package sources_test
+
+// The race detector makes these tests ten times as slow and finds nothing in
+// them: what is counted is done by one goroutine. It gets every ninth.
+const stride = 9
