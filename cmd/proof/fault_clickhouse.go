@@ -77,7 +77,7 @@ func unknownOutcome(ctx context.Context, w *world, kill bool) error {
 		times, then = 2, s.kill
 	}
 	err = w.through(ctx, loadOptions{}, trouble{
-		begin: func(context.Context) error { lost += times; s.front.loseAnswers(times, then); return nil },
+		begin: func(context.Context) error { lost += times; s.front.loseAnswers(0, times, then); return nil },
 		felt:  func(ctx context.Context) error { return s.lost(lost)(ctx) },
 		end:   nothing,
 	})

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 )
 
@@ -171,19 +170,4 @@ func (w *world) poisoned(ctx context.Context) error {
 		}
 	}
 	return w.refusing(ctx)
-}
-
-// sawLogged waits until the gateway's log, from an offset on, has all of the
-// texts.
-func (w *world) sawLogged(ctx context.Context, from int, texts ...string) error {
-	return await(ctx, fmt.Sprintf("logged: %q", texts), func() (bool, error) {
-		log := w.said.String()
-		log = log[min(from, len(log)):]
-		for _, text := range texts {
-			if !strings.Contains(log, text) {
-				return false, nil
-			}
-		}
-		return true, nil
-	})
 }

@@ -24,8 +24,9 @@ type front struct {
 
 	mu      sync.Mutex
 	codes   []int32 // to refuse inserts with, in turn
-	lose    int     // how many answers are still to be lost
-	then    func()  // called for each of them
+	skip    int     // how many answers still pass
+	lose    int     // how many are then to be lost
+	then    func()  // called for each of those
 	refused int
 	lost    int
 	open    map[net.Conn]bool // nil when closed
@@ -71,12 +72,12 @@ func (f *front) refuse(codes ...int32) {
 	f.codes = codes
 }
 
-// loseAnswers has the answers to the next n inserts lost, each after the server
-// did it; then, if not nil, is called before the connection ends.
-func (f *front) loseAnswers(n int, then func()) {
+// loseAnswers has the answers to n inserts lost, after the next skip ones, each
+// after the server did it; then is called before the connection ends.
+func (f *front) loseAnswers(skip, n int, then func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.lose, f.then = n, then
+	f.skip, f.lose, f.then = skip, n, then
 }
 
 // done tells how many inserts were refused and how many answers lost.
@@ -231,19 +232,22 @@ func (f *front) nextRefusal() int32 {
 	return f.codes[f.refused%len(f.codes)]
 }
 
-// loses tells whether an answer is to be lost, and counts it if it is whole.
+// loses tells whether an answer is to be lost. A whole one is then over.
 func (f *front) loses(whole bool) bool {
 	f.mu.Lock()
-	if f.lose == 0 || !whole {
-		defer f.mu.Unlock()
-		return f.lose > 0
-	}
-	f.lose--
-	f.lost++
-	then := f.then
-	f.mu.Unlock()
-	if then != nil {
-		then()
+	defer f.mu.Unlock()
+	switch {
+	case f.lose == 0 || f.skip > 0 && !whole:
+		return false
+	case f.skip > 0:
+		f.skip--
+		return false
+	case whole:
+		f.lose--
+		f.mu.Unlock()
+		f.then()
+		f.mu.Lock()
+		f.lost++
 	}
 	return true
 }

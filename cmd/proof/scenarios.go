@@ -9,10 +9,8 @@ var scenarios = slices.Concat(
 	redisScenarios,
 	storeScenarios,
 	diskScenarios,
+	damageScenarios,
 )
-
-// goesOn are the scenarios that have all of -minutes, see world.long.
-var goesOn = map[string]bool{"random kills of everything": true}
 
 // goesOn are the scenarios that have all of -minutes, see world.long.
 var goesOn = map[string]bool{"random kills of everything": true}
