@@ -150,7 +150,7 @@ func randomKills(ctx context.Context, w *world) error {
 		}
 		load = w.startLoad(ctx, loadOptions{rate: 100, padding: 4 << 10})
 	}
-	return load.stop(ctx)
+	return errors.Join(load.stop(ctx), w.sound(ctx))
 }
 
 // killSomething lets some time go by, kills, and brings back what is not
