@@ -69,6 +69,9 @@ type DrainConfig struct {
 	BatchRows     int      `yaml:"batch_rows"`
 	FlushInterval Duration `yaml:"flush_interval"`
 	StopTimeout   Duration `yaml:"stop_timeout"`
+	DecodeTimeout Duration `yaml:"decode_timeout"`
+	// ReconcileInterval is 0 for never.
+	ReconcileInterval Duration `yaml:"reconcile_interval"`
 }
 
 // DedupeConfig says what counts once and for how long it is remembered.
@@ -152,6 +155,7 @@ func DefaultConfig() Config {
 			BatchRows:     50_000,
 			FlushInterval: Duration(200 * time.Millisecond),
 			StopTimeout:   Duration(10 * time.Second),
+			DecodeTimeout: Duration(10 * time.Second), ReconcileInterval: Duration(time.Hour),
 		},
 		Dedupe:     DedupeConfig{PersonWindow: Duration(30 * day), EventTTL: Duration(90 * day)},
 		Deliveries: DeliveriesConfig{RawRetention: Duration(30 * day)},

@@ -103,6 +103,10 @@ func (c Config) checkSizes(problems *Problems) {
 	positive("http.idle_timeout", c.HTTP.IdleTimeout)
 	positive("http.request_timeout", c.HTTP.RequestTimeout)
 	positive("drain.flush_interval", c.Drain.FlushInterval)
+	positive("drain.decode_timeout", c.Drain.DecodeTimeout)
+	if every := c.Drain.ReconcileInterval; every != 0 && every < Duration(time.Minute) {
+		problems.add("drain.reconcile_interval", "must be 0 (never) or at least 1m (got %v)", every)
+	}
 	positive("dedupe.person_window", c.Dedupe.PersonWindow)
 	positive("dedupe.event_ttl", c.Dedupe.EventTTL)
 	if c.Deliveries.RawRetention < Duration(day) {

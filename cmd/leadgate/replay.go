@@ -209,7 +209,7 @@ func (r *replayer) room() error {
 	return nil
 }
 
-// ServeHTTP is POST /api/v1/deliveries/replay.
+// serve is POST /api/v1/deliveries/replay.
 func (r *replayer) serve(log *slog.Logger) http.HandlerFunc {
 	return func(w http.ResponseWriter, req *http.Request) {
 		var request replayRequest
@@ -233,7 +233,9 @@ func (r *replayer) serve(log *slog.Logger) http.HandlerFunc {
 			log.Error("a replay failed; it may be asked for again", "err", err)
 			apiError(w, http.StatusBadGateway, "store", "the deliveries could not be read or kept; see the log, then ask again")
 		default:
-			log.Info("deliveries are replayed", "matched", answer.Matched, "queued", answer.Queued, "expired", answer.Expired, "dry_run", request.DryRun)
+			if answer.Queued > 0 {
+				log.Info("deliveries are replayed", "queued", answer.Queued, "source", request.Source, "verdict", request.Verdict)
+			}
 			w.Header().Set("Content-Type", "application/json")
 			_ = json.NewEncoder(w).Encode(answer) // into memory
 		}

@@ -168,8 +168,11 @@ func (g *gateway) run(ctx, stop context.Context) error {
 		}
 		return err
 	})
+	comparing, endComparing := context.WithCancel(stop)
+	group.Go(func() error { g.reconcileForever(comparing); return nil })
 	group.Go(func() error {
 		defer endDrain()
+		defer endComparing()
 		intake, endIntake := context.WithCancel(stop)
 		defer endIntake()
 		if err := g.edge.RunOn(intake, g.listener); err != nil && stop.Err() == nil {

@@ -83,6 +83,7 @@ func (g *gateway) openDrain() error {
 			stat := g.journal.Stat()
 			return stat.End, stat.OldestUncommitted
 		},
+		DecodeTimeout: time.Duration(s.Drain.DecodeTimeout),
 		FlushInterval: time.Duration(s.Drain.FlushInterval), MaxRows: s.Drain.BatchRows,
 		StopTimeout: -1, // run has waited by then, see finishDraining
 		OnBatch:     g.countBatch,
@@ -216,6 +217,7 @@ func (g *gateway) openEdge() error {
 		return err
 	}
 	acceptor := ingest.NewAcceptor(s.Intakes, g.metrics.Appender(g.journal))
+	acceptor.Decoders().Limit = time.Duration(s.Drain.DecodeTimeout)
 	g.metrics.WatchDecoders("edge", acceptor.Decoders().Stuck)
 	g.edge, err = edge.New(edge.Options{
 		Acceptor:  acceptor,
