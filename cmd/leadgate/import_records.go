@@ -38,8 +38,20 @@ func readRecords(text []byte) ([]importRecord, error) {
 	return records, err
 }
 
-func lineAt(text []byte, offset int64) int {
-	return 1 + bytes.Count(text[:min(offset, int64(len(text)))], []byte("\n"))
+// lines counts the lines of a text as far as it was asked for: offsets must
+// not go back, so that a long file is gone through once.
+type lines struct {
+	text      []byte
+	at, ended int64 // the offset, and how many lines ended before it
+}
+
+// number returns the number of the line in which offset lies.
+func (l *lines) number(offset int64) int {
+	if offset = min(offset, int64(len(l.text))); offset > l.at {
+		l.ended += int64(bytes.Count(l.text[l.at:offset], []byte("\n")))
+		l.at = offset
+	}
+	return int(l.ended) + 1
 }
 
 func readArray(text []byte) ([]importRecord, error) {
@@ -48,15 +60,16 @@ func readArray(text []byte) ([]importRecord, error) {
 		return nil, err
 	}
 	var records []importRecord
+	count := &lines{text: text}
 	for dec.More() {
-		record, err := nextObject(dec, text)
+		record, err := nextObject(dec, count)
 		if err != nil {
 			return nil, err
 		}
 		records = append(records, record)
 	}
 	if _, err := dec.Token(); err != nil {
-		return nil, fmt.Errorf("line %d: the array does not end: %w", lineAt(text, dec.InputOffset()), err)
+		return nil, fmt.Errorf("line %d: the array does not end: %w", count.number(dec.InputOffset()), err)
 	}
 	return records, nil
 }
@@ -64,8 +77,9 @@ func readArray(text []byte) ([]importRecord, error) {
 func readObjects(text []byte) ([]importRecord, error) {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	var records []importRecord
+	count := &lines{text: text}
 	for {
-		record, err := nextObject(dec, text)
+		record, err := nextObject(dec, count)
 		if errors.Is(err, io.EOF) {
 			return records, nil
 		}
@@ -76,10 +90,10 @@ func readObjects(text []byte) ([]importRecord, error) {
 	}
 }
 
-func nextObject(dec *json.Decoder, text []byte) (importRecord, error) {
-	after := text[dec.InputOffset():]
+func nextObject(dec *json.Decoder, count *lines) (importRecord, error) {
+	after := count.text[dec.InputOffset():]
 	blank := len(after) - len(bytes.TrimLeft(after, " \t\r\n,"))
-	line := lineAt(text, dec.InputOffset()+int64(blank))
+	line := count.number(dec.InputOffset() + int64(blank))
 	var raw json.RawMessage
 	if err := dec.Decode(&raw); errors.Is(err, io.EOF) {
 		return importRecord{}, fmt.Errorf("line %d: the file ends: %w", line, err)
