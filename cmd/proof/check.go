@@ -12,13 +12,15 @@ import (
 
 // queries read what the views say: the row's id, then its content.
 var queries = map[string]string{
-	leads: `SELECT concat(l.source, '/', l.external_id), concat(l.verdict, '|', l.utm_campaign, '|', l.gclid, '|',
-		toString(ifNull(l.call_duration, -1)), '|', s.email, '|', s.phone, '|', s.name)
+	leads: `SELECT concat(l.source, '/', l.external_id) AS id, concat(l.verdict, '|', l.utm_campaign, '|', l.gclid, '|',
+		toString(ifNull(l.call_duration, -1)), '|', s.email, '|', s.phone, '|', s.name) AS content
 		FROM leads AS l LEFT JOIN submissions AS s ON s.workspace = l.workspace AND s.lead_id = l.lead_id`,
-	touches: `SELECT visitor_id, concat(utm_source, '|', utm_campaign, '|', page_url) FROM touches`,
-	costs: `SELECT campaign, concat(toString(day), '|', toString(toInt64(cost * 1000000)), '|', currency, '|',
-		toString(clicks)) FROM costs`,
-	statuses: `SELECT external_id, concat(status, '|', toString(toInt64(value * 1000000)), '|', currency) FROM statuses`,
+	touches: "SELECT visitor_id AS id, concat(utm_source, '|', utm_campaign, '|', page_url) AS content FROM touches",
+	costs: `SELECT campaign AS id, concat(toString(day), '|', toString(toInt64(cost * 1000000)), '|', currency, '|',
+		toString(assumeNotNull(clicks))) AS content FROM costs`,
+	statuses: `SELECT external_id AS id, concat(status, '|', toString(toInt64(assumeNotNull(value) * 1000000)), '|', currency)
+		AS content FROM statuses`,
+	deliveries: "SELECT delivery_id AS id, verdict AS content FROM deliveries",
 }
 
 // result is what a check found.
@@ -56,27 +58,20 @@ func (w *world) check(ctx context.Context) (*result, error) {
 	for _, text := range l.problems {
 		r.problem(&r.Wrong, "%s", text)
 	}
-	stored := map[rowKey][]string{}
-	for view, query := range queries {
-		rows, err := w.read(ctx, query)
-		if err != nil {
-			return nil, err
-		}
-		for _, row := range rows {
-			key := rowKey{view, row[0]}
-			if l.entries[key] == nil {
-				r.problem(&r.Wrong, "%s: %s is there and was never sent", view, row[0])
-			}
-			stored[key] = append(stored[key], row[1])
+	stored, err := w.readViews(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for key := range stored {
+		if key.view != deliveries && l.entries[key] == nil {
+			r.problem(&r.Wrong, "%s: %s is there and was never sent", key.view, key.id)
 		}
 	}
 	var sum totals
 	for _, key := range l.order {
 		compare(r, key, l.entries[key], stored[key], &sum)
 	}
-	if err := w.checkReceipts(ctx, r); err != nil {
-		return nil, err
-	}
+	l.checkReceipts(r, stored)
 	return r, w.checkTotals(ctx, r, sum)
 }
 
@@ -125,28 +120,23 @@ func compare(r *result, key rowKey, e *entry, stored []string, sum *totals) {
 	r.problem(&r.Wrong, "%s: %s is %q, not %q", key.view, key.id, stored[0], want.content)
 }
 
-// checkReceipts looks up the ids that were given in answers.
-func (w *world) checkReceipts(ctx context.Context, r *result) error {
-	rows, err := w.read(ctx, "SELECT delivery_id, verdict FROM deliveries")
-	if err != nil {
-		return err
-	}
-	seen := make(map[string]int, len(rows))
-	for _, row := range rows {
-		seen[row[0]]++
-		if verdict := ingest.Verdict(row[1]); verdict != ingest.Accepted && verdict != ingest.Duplicate {
-			r.problem(&r.Wrong, "deliveries: %s is %s", row[0], verdict)
+// checkReceipts looks up the ids that were given in answers. Callers hold mu.
+func (l *ledger) checkReceipts(r *result, stored map[rowKey][]string) {
+	for key, verdicts := range stored {
+		for _, text := range verdicts {
+			if verdict := ingest.Verdict(text); key.view == deliveries && verdict != ingest.Accepted && verdict != ingest.Duplicate {
+				r.problem(&r.Wrong, "deliveries: %s is %s", key.id, verdict)
+			}
 		}
 	}
-	for id := range w.ledger.receipts {
-		switch n := seen[id]; {
+	for id := range l.receipts {
+		switch n := len(stored[rowKey{deliveries, id}]); {
 		case n == 0:
 			r.problem(&r.Lost, "deliveries: %s is lost", id)
 		case n > 1:
 			r.problem(&r.Doubled, "deliveries: %s is there %d times", id, n)
 		}
 	}
-	return nil
 }
 
 // checkTotals asks the CPL report about leads and clicks, and about the money.
@@ -189,6 +179,25 @@ func (w *world) report(ctx context.Context, workspace string) (reportTotals, err
 		err = json.Unmarshal(text, &answer)
 	}
 	return answer.Totals, err
+}
+
+// readViews asks all queries at once.
+func (w *world) readViews(ctx context.Context) (map[rowKey][]string, error) {
+	var parts []string
+	for view, query := range queries {
+		parts = append(parts, fmt.Sprintf("SELECT concat('%s ', id), content FROM (%s)", view, query))
+	}
+	rows, err := w.read(ctx, strings.Join(parts, "\nUNION ALL\n"))
+	if err != nil {
+		return nil, err
+	}
+	stored := make(map[rowKey][]string, len(rows))
+	for _, row := range rows {
+		view, id, _ := strings.Cut(row[0], " ")
+		key := rowKey{view, id}
+		stored[key] = append(stored[key], row[1])
+	}
+	return stored, nil
 }
 
 // read asks for two columns.

@@ -12,6 +12,8 @@ const (
 	touches  = "touches"
 	costs    = "costs"
 	statuses = "statuses"
+
+	deliveries = "deliveries" // of which the ledger knows the ids in answers
 )
 
 // row is what a delivery must become: one row of a view. ID is the sender's

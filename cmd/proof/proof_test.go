@@ -105,7 +105,7 @@ func TestIntegration_TheCheckNotices(t *testing.T) {
 	if r := found("nothing done"); !r.good() || r.Rows < 45 || len(w.ledger.receipts) < 30 {
 		t.Fatalf("nothing was done, and the check says %+v, with %d receipts", r, len(w.ledger.receipts))
 	}
-	for _, kind := range []string{leads, touches, costs, statuses} {
+	for _, kind := range []string{leads, touches, costs, statuses, deliveries} {
 		if rows, err := w.read(ctx, queries[kind]); err != nil || len(rows) == 0 {
 			t.Errorf("a short load holds no %s (%v)", kind, err)
 		}
