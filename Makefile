@@ -53,6 +53,7 @@ proof: engine redis ## break everything, prove that nothing is lost or doubled (
 test: build redis ## everything that CI tests, against real parts
 	go vet ./...
 	go test -race -shuffle=on ./...
+	go test -run Hostile ./sources # with the race detector it does a part only
 
 .PHONY: redis
 redis:
@@ -75,12 +76,14 @@ bench: build ## benchmarks: journal append, decode per source, drain, sink
 	go test -run '^$$' -bench . -benchmem ./ingest/... ./sources/... ./analytics/...
 
 .PHONY: fuzz
-fuzz: ## each fuzz target for FUZZTIME (10s)
-	@for package in $$(go list ./...); do \
+fuzz: ## each fuzz target for FUZZTIME (10s), on FUZZPROCS processors (all)
+	@failed=; for package in $$(go list ./...); do \
 	  for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
-	    echo "$$package $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package; \
+	    echo "$$package $$target"; \
+	    go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $(if $(FUZZPROCS),-parallel $(FUZZPROCS)) $$package || failed="$$failed $$target"; \
 	  done; \
-	done
+	done; \
+	test -z "$$failed" || { echo "failed:$$failed; what made them fail stays in testdata/fuzz, as a test" >&2; exit 1; }
 
 .PHONY: clean
 clean: ## remove what was built

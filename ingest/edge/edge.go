@@ -24,6 +24,10 @@ type Edge struct {
 	proxies []netip.Prefix
 	keys    [][sha256.Size]byte
 	apiSlot chan struct{}
+	// inflated holds a place for every compressed delivery in hand: a sender
+	// that spends a few bytes of traffic must not spend a thousand times as
+	// much of our memory as often as it likes.
+	inflated chan struct{}
 
 	// requests ends when those in flight have had their time.
 	requests context.Context
@@ -60,6 +64,7 @@ func New(o Options) (*Edge, error) {
 		e.keys = append(e.keys, sha256.Sum256([]byte(o.ControlKey)))
 	}
 	e.apiSlot = make(chan struct{}, e.o.APIConcurrency)
+	e.inflated = make(chan struct{}, e.o.InflateConcurrency)
 	e.requests, e.cut = context.WithCancel(context.Background())
 	e.app = fiber.New(fiber.Config{
 		CaseSensitive: true, StrictRouting: true,

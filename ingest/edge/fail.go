@@ -41,6 +41,8 @@ var (
 		Message: "the API has no keys; add one to api.keys in the configuration and restart"}
 	errBusy = &failure{Status: http.StatusServiceUnavailable, Code: "busy", retry: 5 * time.Second,
 		Message: "too many API requests at once; try again later"}
+	errCrowded = &failure{Status: http.StatusServiceUnavailable, Code: "busy", retry: 5 * time.Second,
+		Message: "too many compressed deliveries at once; try again later, or send it without Content-Encoding"}
 )
 
 func notReady(reason string) *failure {

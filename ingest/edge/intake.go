@@ -43,13 +43,21 @@ func (e *Edge) take(c *fiber.Ctx, source string) error {
 	if err := e.limit(c, e.o.SourceLimit, "source", source, source); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(e.requests, e.o.RequestTimeout)
+	defer cancel()
+	if len(c.Request().Header.ContentEncoding()) > 0 {
+		select {
+		case e.inflated <- struct{}{}:
+			defer func() { <-e.inflated }()
+		case <-ctx.Done():
+			return errCrowded
+		}
+	}
 	d, err := e.deliveryFrom(c, source, from)
 	if err != nil {
 		return err
 	}
 	id := d.ID
-	ctx, cancel := context.WithTimeout(e.requests, e.o.RequestTimeout)
-	defer cancel()
 	answer, err := e.o.Acceptor.Accept(ctx, d)
 	e.noteKeeping(err)
 	if err != nil {

@@ -45,6 +45,10 @@ type Options struct {
 	// ShutdownTimeout is what requests in flight get when Run ends [10 s].
 	ShutdownTimeout time.Duration
 
+	// InflateConcurrency is how many compressed deliveries are in hand at once;
+	// others wait, for RequestTimeout at most [32].
+	InflateConcurrency int
+
 	// SourceLimit counts by source, AddressLimit by address; nil is no limit.
 	SourceLimit, AddressLimit Limiter
 
@@ -124,6 +128,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.APIConcurrency <= 0 {
 		o.APIConcurrency = 8
+	}
+	if o.InflateConcurrency <= 0 {
+		o.InflateConcurrency = 32
 	}
 	if o.Ready == nil {
 		o.Ready = func() error { return nil }
