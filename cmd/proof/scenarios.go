@@ -10,6 +10,7 @@ var scenarios = slices.Concat(
 	storeScenarios,
 	diskScenarios,
 	damageScenarios,
+	clockScenarios,
 )
 
 // goesOn are the scenarios that have all of -minutes, see world.long.
