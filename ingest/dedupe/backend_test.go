@@ -82,6 +82,7 @@ var suite = map[string]func(t *testing.T, client redis.UniversalClient){
 	"properties": testProperties,
 	"clear":      testClear,
 	"cancelled":  testCancelled,
+	"replays":    testReplays,
 }
 
 func TestMemory(t *testing.T) {

@@ -23,14 +23,20 @@ func Scan(dir string, each func(ingest.Record) error) error {
 		return fmt.Errorf("scan journal %s: %w", dir, err)
 	}
 	found, err := survey(dir, m.key)
+	for tries := 1; errors.Is(err, fs.ErrNotExist) && tries < 10; tries++ { // one was deleted meanwhile
+		found, err = survey(dir, m.key)
+	}
 	if err != nil {
 		return fmt.Errorf("scan journal %s: %w", dir, err)
 	}
-	damage := found.damage
-	for i, s := range found.segments {
-		if i > 0 && s.number <= m.position.Segment && found.segments[i-1].number+1 < s.number {
-			damage = append(damage, &CorruptError{Segment: found.segments[i-1].number + 1, Err: errMissing})
+	var damage []error
+	for _, err := range found.damage {
+		var corrupt *CorruptError
+		if errors.As(err, &corrupt) && corrupt.Segment <= m.position.Segment { // the newest may be in the making
+			damage = append(damage, err)
 		}
+	}
+	for _, s := range found.segments {
 		limit := s.size
 		if s.number == m.position.Segment {
 			limit = min(limit, m.position.Offset)

@@ -132,3 +132,20 @@ func TestSet_NilDoesNothing(t *testing.T) {
 		t.Errorf("a nil set serves %d", w.Code)
 	}
 }
+
+func TestSet_ReplaysAndReconciliation(t *testing.T) {
+	t.Parallel()
+	s := metric.New(metric.Options{})
+	s.Replayed(ingest.Accepted)
+	s.Replayed(ingest.Accepted)
+	s.Reconciled(map[string]int{"events": 3, "deliveries": 1}, time.UnixMilli(1_700_000_000_500))
+	s.Reconciled(map[string]int{"events": 0, "deliveries": 1}, time.UnixMilli(1_700_000_000_500))
+	s.WatchDecoders("edge", func() (int, uint64) { return 2, 5 })
+	wantLines(t, scrape(t, s), `leadgate_replays_total{verdict="accepted"} 2`, `leadgate_reconcile_difference{kind="events"} 0`,
+		`leadgate_reconcile_difference{kind="deliveries"} 1`, `leadgate_reconcile_last_success_timestamp_seconds 1.7000000005e+09`,
+		`leadgate_decoders_stuck{path="edge"} 2`, `leadgate_decoders_given_up_total{path="edge"} 5`)
+	var none *metric.Set
+	none.Replayed(ingest.Accepted)
+	none.Reconciled(nil, time.Time{})
+	none.WatchDecoders("edge", nil)
+}
