@@ -53,7 +53,8 @@ func (d *Drain) gather(ctx context.Context, chunks <-chan chunk, failed <-chan e
 		}
 	}
 	n, full := d.fit(items)
-	wait := max(d.opts.FlushInterval-d.opts.Now().Sub(since), d.opts.FlushInterval/10)
+	wait := d.opts.FlushInterval - d.opts.Now().Sub(since)
+	wait = min(max(wait, d.opts.FlushInterval/10), d.opts.FlushInterval) // a clock may jump, either way
 	linger := time.NewTimer(wait)
 	defer linger.Stop()
 	for !full {
