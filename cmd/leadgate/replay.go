@@ -111,8 +111,8 @@ func (r *replayer) run(ctx context.Context, request replayRequest) (replayAnswer
 		answer.Expired = answer.Matched - kept
 		return answer, nil
 	}
-	if err := r.room(); err != nil {
-		return answer, err
+	if !r.room() {
+		return answer, &busyError{5 * time.Second, "the journal holds much that is not counted yet; try again later, from the same place"}
 	}
 	limit := request.Limit
 	if limit == 0 {
@@ -136,7 +136,7 @@ func (r *replayer) run(ctx context.Context, request replayRequest) (replayAnswer
 			return answer, err
 		}
 		last := list[n-1].ID
-		if list = list[n:]; len(list) > 0 && (time.Since(began) > replayTime || r.room() != nil) || len(list) == 0 && more {
+		if list = list[n:]; len(list) > 0 && (time.Since(began) > replayTime || !r.room()) || len(list) == 0 && more {
 			answer.Next = last
 			return answer, nil
 		}
@@ -200,13 +200,11 @@ func (a *replayAnswer) expired(id string) {
 	}
 }
 
-// room refuses to fill more than a quarter of the journal's budget: the rest is
-// for what comes in by the door.
-func (r *replayer) room() error {
-	if stat := r.journal.Stat(); stat.Uncommitted > stat.MaxBytes/4 {
-		return &busyError{5 * time.Second, "the journal holds much that is not counted yet; try again later, from the same place"}
-	}
-	return nil
+// room tells whether less than a quarter of the journal's budget waits to be
+// counted: the rest is for what comes in by the door.
+func (r *replayer) room() bool {
+	stat := r.journal.Stat()
+	return stat.Uncommitted <= stat.MaxBytes/4
 }
 
 // serve is POST /api/v1/deliveries/replay.

@@ -84,7 +84,6 @@ type works struct {
 	source   *shifty
 	settings *Settings
 	options  drain.Options
-	ids      *ingest.DeliveryIDs
 	clock    time.Time
 	sent     int
 }

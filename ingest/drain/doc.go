@@ -19,6 +19,15 @@
 // its own answers again, and rows that were written before collapse on their
 // event ids in the store's ReplacingMergeTree tables.
 //
+// # Replays
+//
+// A delivery whose Replay is not zero was in the store before. Before its events
+// are claimed, those that it meant then and does not mean now give up their
+// windows (Options.Replays), so that what replaces them counts in their place;
+// the sink marks their rows as gone. Its claims are the same as before, for it
+// is their owner. Where the fault is not the delivery's (its source was removed,
+// its decoder does not end in time) a replay changes nothing.
+//
 // Nothing is claimed while a batch is unwritten: a rebuild of the memory from
 // the store, which a claim may need, must find everything claimed before.
 package drain

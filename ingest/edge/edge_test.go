@@ -138,7 +138,9 @@ func start(t testing.TB, change func(*edge.Options, *ingest.Intake, *journal)) *
 	if change != nil {
 		change(&o, s.intake, s.journal)
 	}
-	o.Acceptor = ingest.NewAcceptor(map[string]*ingest.Intake{"landing": s.intake}, s.journal)
+	if o.Acceptor == nil {
+		o.Acceptor = ingest.NewAcceptor(map[string]*ingest.Intake{"landing": s.intake}, s.journal)
+	}
 	var err error
 	if s.Edge, err = edge.New(o); err != nil {
 		t.Fatal(err)
