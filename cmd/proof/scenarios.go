@@ -11,6 +11,7 @@ var scenarios = slices.Concat(
 	diskScenarios,
 	damageScenarios,
 	clockScenarios,
+	loadScenarios,
 )
 
 // goesOn are the scenarios that have all of -minutes, see world.long.
