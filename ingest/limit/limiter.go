@@ -10,7 +10,6 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/ulule/limiter/v3"
-	"github.com/ulule/limiter/v3/drivers/store/memory"
 )
 
 // Result says how a key stands after one more request.
@@ -35,7 +34,8 @@ type Options struct {
 	Timeout time.Duration
 	// Retry is how long Redis is left alone after a failure; 1 s if zero.
 	Retry time.Duration
-	// Now is the clock of Retry; time.Now if nil.
+	// Now is the clock of Retry, and shows when the time of day was set back;
+	// time.Now if nil.
 	Now func() time.Time
 	// Log is told when counting leaves Redis and when it returns; may be nil.
 	Log *slog.Logger
@@ -45,12 +45,9 @@ type Options struct {
 type Limiter struct {
 	rate   limiter.Rate
 	off    bool
-	local  limiter.Store
+	local  *localStore
 	shared *sharedStore // nil: this node only
 }
-
-// Entries of ended windows are dropped this often.
-const cleanup = time.Minute
 
 // New returns a Limiter. It does not touch the network, so a Redis that is
 // away does not stop the start. Close ends its connections; the goroutine that
@@ -61,7 +58,7 @@ func New(o Options) (*Limiter, error) {
 		return l, nil
 	}
 	prefix := "leadgate:limit:" + o.Name
-	l.local = memory.NewStoreWithOptions(limiter.StoreOptions{Prefix: prefix, CleanUpInterval: cleanup})
+	l.local = newLocalStore(prefix, o.Now)
 	if o.Redis == nil {
 		return l, nil
 	}
