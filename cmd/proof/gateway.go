@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -341,11 +342,16 @@ func (g *gateway) engineAgain(ctx context.Context, than int) error {
 }
 
 func freePort() (int, error) {
-	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+	for range 100 {
+		// Below the ports that the kernel gives to clients: one of those could
+		// take the port, or even connect to itself, while its server restarts.
+		port := 10_000 + rand.IntN(20_000)
+		l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			return port, l.Close()
+		}
 	}
-	return l.Addr().(*net.TCPAddr).Port, l.Close()
+	return 0, errors.New("no free port")
 }
 
 // output collects what a process says. Its zero value is ready; it is safe for
