@@ -93,7 +93,7 @@ func TestScan_StepsOverDamageAndTellsIt(t *testing.T) {
 
 func TestAppendAll(t *testing.T) {
 	t.Parallel()
-	l := mustOpen(t, Options{Dir: t.TempDir(), SegmentBytes: 1 << 20, MaxBytes: 24 << 20})
+	l := mustOpen(t, Options{Dir: t.TempDir(), SegmentBytes: 1 << 20, MaxBytes: 20 << 20})
 	records := make([][]byte, 300)
 	for i := range records {
 		records[i] = append(payload(i), strings.Repeat("x", 40_000)...) // more than one batch
