@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -47,19 +48,20 @@ func (c *Conn) rowsOf(ctx context.Context, deliveries []string, until time.Time,
 	if err != nil {
 		return err
 	}
-	for _, t := range eventTables {
-		k := eventKey{Known: ingest.Known{Kind: t.kind}}
-		query := fmt.Sprintf(`SELECT workspace, source, %s, delivery_id, %s, %s, received_at, version FROM %s
+	parts := make([]string, len(eventTables))
+	for i, t := range eventTables {
+		parts[i] = fmt.Sprintf(`SELECT '%s', workspace::String, source::String, %s, delivery_id, %s, %s, received_at, version FROM %s
 			WHERE received_at <= fromUnixTimestamp64Micro(toInt64($1), 'UTC') AND NOT gone AND delivery_id GLOBAL IN (SELECT id FROM asked)`,
-			t.id, t.visitor, t.moment, t.table)
-		err := c.read(ctx, query, []any{until.UnixMicro()}, []any{
-			&k.Workspace, &k.source, &k.EventID, &k.DeliveryID, &k.visitor, &k.moment, &k.ReceivedAt, &k.Version,
-		}, func() error { return yield(k) })
-		if err != nil {
-			return fmt.Errorf("read %s: %w", t.table, err)
-		}
+			t.kind, t.id, t.visitor, t.moment, t.table)
 	}
-	return nil
+	var k eventKey
+	var kind string
+	return c.read(ctx, strings.Join(parts, " UNION ALL "), []any{until.UnixMicro()}, []any{
+		&kind, &k.Workspace, &k.source, &k.EventID, &k.DeliveryID, &k.visitor, &k.moment, &k.ReceivedAt, &k.Version,
+	}, func() error {
+		k.Kind = ingest.Kind(kind)
+		return yield(k)
+	})
 }
 
 // asking gives a query the table asked, with the ids in its column id.

@@ -209,9 +209,9 @@ func TestIntegration_ReplayAndReconcile(t *testing.T) {
 // counts stays the same, and the replay can be asked for once more.
 func TestIntegration_KilledInAReplay(t *testing.T) {
 	t.Parallel()
-	p := serve(t, t.TempDir(), "limits: {per_address: \"\", per_source: \"\"}\ndrain: {batch_rows: 50}\n")
-	for i := range 40 {
-		p.post(200, "/in/clicks", clickBody(fmt.Sprintf("v%d", i), "spring", 25), jsonHeader)
+	p := serve(t, t.TempDir(), "limits: {per_address: \"\", per_source: \"\"}\ndrain: {batch_rows: 60}\n")
+	for i := range 20 {
+		p.post(200, "/in/clicks", clickBody(fmt.Sprintf("v%d", i), "spring", 10), jsonHeader)
 		p.post(200, "/in/landing", leadBody(fmt.Sprintf("p%d", i), ""), jsonHeader)
 	}
 	p.counted()
