@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
+	"time"
 )
 
 // Appender is what accepting needs of a journal. A nil error means that the
@@ -20,6 +22,7 @@ type Acceptor struct {
 	intakes  map[string]*Intake
 	journal  Appender
 	decoders Decoders
+	rank     atomic.Int64 // of the delivery before
 }
 
 // NewAcceptor returns an Acceptor for the given intakes, by their name.
@@ -42,7 +45,7 @@ func (a *Acceptor) Intake(name string) (*Intake, error) {
 
 // Accept verifies and keeps d. It answers Answer{} (no status) where the
 // sender wants nothing of its own. It may change d's header and body to
-// remove secrets, and does not keep d after it returns. Errors (wrapped):
+// remove secrets, sets Ahead, and does not keep d after it returns. Errors (wrapped):
 // ErrUnknownSource, ErrMethod, ErrUnverified, ErrMalformed, *InvalidError,
 // ErrNotKept together with what the journal said, *PanicError, ErrHung, or a
 // source's own.
@@ -77,6 +80,7 @@ func (a *Acceptor) Accept(ctx context.Context, d *Delivery) (Answer, error) {
 			return Answer{}, err
 		}
 	}
+	a.order(d)
 	if err := a.journal.Append(ctx, AppendDelivery(nil, d)); err != nil {
 		return Answer{}, fmt.Errorf("keep delivery: %w: %w", ErrNotKept, err)
 	}
@@ -84,6 +88,21 @@ func (a *Acceptor) Accept(ctx context.Context, d *Delivery) (Answer, error) {
 		return intake.Respond(d, events), nil
 	}
 	return Answer{}, nil
+}
+
+// order has d rank behind every delivery before it, also when the clock was set
+// back since: what is told later must stand. The time of receipt stays what the
+// clock says.
+func (a *Acceptor) order(d *Delivery) {
+	at := d.ReceivedAt.UnixMicro()
+	for {
+		before := a.rank.Load()
+		rank := max(at, before+1)
+		if a.rank.CompareAndSwap(before, rank) {
+			d.Ahead = time.Duration(rank-at) * time.Microsecond
+			return
+		}
+	}
 }
 
 // CredentialParams are the query parameters that may carry a source's secret

@@ -15,10 +15,13 @@ import (
 // preceded by its length as a uvarint, ID, Source, RemoteAddr, Method, URL and
 // Body; then the number of header lines and for each its key and value.
 // Version 2 is that of replays: behind the time stands Replay as a uvarint,
-// which is not zero. All else is as in version 1.
+// which is not zero. Version 3 is that of deliveries that rank ahead: behind
+// the time stand Replay, which may be zero, and Ahead, which is not, in
+// microseconds, as uvarints. All else is as in version 1.
 const (
 	deliveryVersion = 1
 	replayVersion   = 2
+	aheadVersion    = 3
 )
 
 var errDelivery = errors.New("not a delivery record")
@@ -34,14 +37,20 @@ func AppendDelivery(buf []byte, d *Delivery) []byte {
 		}
 	}
 	buf = slices.Grow(buf, size)
-	if d.Replay == 0 {
-		buf = append(buf, deliveryVersion)
-	} else {
-		buf = append(buf, replayVersion)
+	version := byte(deliveryVersion)
+	switch {
+	case d.Ahead > 0:
+		version = aheadVersion
+	case d.Replay > 0:
+		version = replayVersion
 	}
+	buf = append(buf, version)
 	buf = binary.BigEndian.AppendUint64(buf, uint64(d.ReceivedAt.UnixMicro()))
-	if d.Replay > 0 {
+	if version != deliveryVersion {
 		buf = binary.AppendUvarint(buf, uint64(d.Replay))
+	}
+	if version == aheadVersion {
+		buf = binary.AppendUvarint(buf, uint64(d.Ahead.Microseconds()))
 	}
 	for _, s := range [...]string{d.ID, d.Source, d.RemoteAddr, d.Method, d.URL} {
 		buf = appendText(buf, s)
@@ -70,17 +79,24 @@ func appendText(buf []byte, s string) []byte {
 // ParseDelivery reads what AppendDelivery wrote. The delivery shares no memory
 // with record. It fails on anything but one whole delivery.
 func ParseDelivery(record []byte) (*Delivery, error) {
-	if len(record) < 9 || record[0] != deliveryVersion && record[0] != replayVersion {
+	if len(record) < 9 || record[0] < deliveryVersion || record[0] > aheadVersion {
 		return nil, errDelivery
 	}
 	r := recordReader{rest: record[9:]}
 	d := &Delivery{ReceivedAt: time.UnixMicro(int64(binary.BigEndian.Uint64(record[1:]))).UTC()}
-	if record[0] == replayVersion {
+	if record[0] != deliveryVersion {
 		replay := r.uvarint()
-		if replay == 0 || replay > math.MaxUint32 {
+		if replay == 0 && record[0] == replayVersion || replay > math.MaxUint32 {
 			return nil, fmt.Errorf("%w: replay number", errDelivery)
 		}
 		d.Replay = uint32(replay)
+	}
+	if record[0] == aheadVersion {
+		ahead := r.uvarint()
+		if ahead == 0 || ahead > math.MaxInt64/uint64(time.Microsecond) {
+			return nil, fmt.Errorf("%w: rank", errDelivery)
+		}
+		d.Ahead = time.Duration(ahead) * time.Microsecond
 	}
 	for _, field := range [...]*string{&d.ID, &d.Source, &d.RemoteAddr, &d.Method, &d.URL} {
 		*field = string(r.bytes())

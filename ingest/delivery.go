@@ -16,6 +16,9 @@ type Delivery struct {
 	// ReceivedAt is the time of receipt, UTC, whole microseconds. It is the
 	// only clock that verification and decoding may use.
 	ReceivedAt time.Time
+	// Ahead is by how much the delivery ranks later than ReceivedAt says, whole
+	// microseconds: 0, unless the clock was set back since an earlier one.
+	Ahead time.Duration
 	// RemoteAddr is the sender's address, as a trusted proxy tells it.
 	RemoteAddr string
 	// Method is the HTTP method, in capitals.
@@ -31,6 +34,10 @@ type Delivery struct {
 	// number makes of a delivery replaces what the smaller made of it.
 	Replay uint32
 }
+
+// Rank orders what deliveries tell of the same thing: the later, the larger. It
+// is in microseconds since 1970.
+func (d *Delivery) Rank() uint64 { return uint64(d.ReceivedAt.Add(d.Ahead).UnixMicro()) }
 
 // Position says where in the journal a record stands. Positions are ordered:
 // by segment, then by offset.

@@ -29,7 +29,7 @@ type Event struct {
 	Mutable bool
 	// Version orders the states of a mutable event: the larger replaces the
 	// smaller. Microseconds since 1970 of the sender's own time of change,
-	// or 0 to take the time of receipt.
+	// or 0 to take the delivery's Rank.
 	Version uint64
 
 	Workspace  string

@@ -140,6 +140,6 @@ func (c *check) stamp(e *ingest.Event, d *ingest.Delivery) {
 		e.OccurredAt = e.OccurredAt.UTC().Truncate(time.Microsecond)
 	}
 	if e.Version == 0 {
-		e.Version = uint64(d.ReceivedAt.UnixMicro())
+		e.Version = d.Rank()
 	}
 }
