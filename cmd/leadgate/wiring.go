@@ -231,6 +231,7 @@ func (g *gateway) openEdge() error {
 		ReadTimeout: time.Duration(s.HTTP.ReadTimeout), WriteTimeout: time.Duration(s.HTTP.WriteTimeout),
 		IdleTimeout: time.Duration(s.HTTP.IdleTimeout), RequestTimeout: time.Duration(s.HTTP.RequestTimeout),
 		SourceLimit: bySource, AddressLimit: byAddress,
+		Now:         g.hooks.now,
 		Ready:       g.journal.Ready,
 		MetricsPage: g.metrics.Handler(), API: g.api(), APIKeys: s.APIKeys, ControlKey: g.control.Key,
 		Metrics: g.metrics, Log: g.log,
@@ -244,7 +245,7 @@ func (g *gateway) limiter(name, rate string) (edge.Limiter, error) {
 	if err != nil || parsed.Off() {
 		return nil, err
 	}
-	options := limit.Options{Name: name, Rate: parsed, Log: g.log}
+	options := limit.Options{Name: name, Rate: parsed, Now: g.hooks.now, Log: g.log}
 	if g.settings.Limits.Shared {
 		options.Redis = g.redis
 	}

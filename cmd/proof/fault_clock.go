@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 )
@@ -35,7 +36,11 @@ func clockSteps(offsets ...string) func(context.Context, *world) error {
 				if err := errors.Join(load.accepted(ctx, 100), w.works(2)(ctx)); err != nil {
 					return err
 				}
-				if err := os.WriteFile(file, []byte(offset), 0o600); err != nil {
+				// A call that is told before and after: the later word counts,
+				// whatever the clock says.
+				before, after := w.twoStates()
+				err := errors.Join(w.deliver(ctx, before), os.WriteFile(file, []byte(offset), 0o600), w.deliver(ctx, after))
+				if err != nil {
 					return err
 				}
 				w.struck()
@@ -46,4 +51,17 @@ func clockSteps(offsets ...string) func(context.Context, *world) error {
 		}
 		return nil
 	}
+}
+
+// twoStates are a call when it begins and when it is over.
+func (w *world) twoStates() (before, after *delivery) {
+	g := w.generator
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.n++
+	a := g.enquiry(fmt.Sprintf("p%d", g.n), 0)
+	a.seconds = 1
+	before = call(a, g.today)
+	a.seconds = 60
+	return before, call(a, g.today)
 }
