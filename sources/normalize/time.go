@@ -74,6 +74,9 @@ func iso(text string, loc *time.Location) (time.Time, string, error) {
 	if at, ok := strings.CutSuffix(text, " UTC"); ok {
 		text = at + "Z"
 	}
+	if len(text) < 10 {
+		return time.Time{}, "", errTime
+	}
 	if len(text) == 19 || len(text) == 10 || len(text) == 16 || !strings.ContainsAny(text[10:], "Z+-") {
 		for _, layout := range local {
 			if t, err := time.ParseInLocation(layout, text, loc); err == nil {
