@@ -17,8 +17,12 @@ type link struct{ proxy *toxiproxy.Proxy }
 
 // newLink opens a way to upstream on a free port.
 func newLink(name, upstream string) (*link, error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
-	l := &link{toxiproxy.NewProxy(server, name, "127.0.0.1:0", upstream)}
+	l := &link{toxiproxy.NewProxy(server, name, fmt.Sprintf("127.0.0.1:%d", port), upstream)}
 	if err := l.proxy.Start(); err != nil {
 		return nil, fmt.Errorf("proxy to %s: %w", name, err)
 	}
