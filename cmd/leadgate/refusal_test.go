@@ -89,7 +89,7 @@ func TestIntegration_SecondGatewayOnOneDirectory(t *testing.T) {
 
 func TestCommands_ExitCodes(t *testing.T) {
 	t.Parallel()
-	config := writeConfig(t, "clickhouse: {url: \"clickhouse://u:hidden@127.0.0.1:1/leadgate\"}\nredis: {url: \"redis://127.0.0.1:1/0\"}\n")
+	config := writeConfig(t, "data_dir: "+t.TempDir()+"\nclickhouse: {url: \"clickhouse://u:hidden@127.0.0.1:1/leadgate\"}\nredis: {url: \"redis://127.0.0.1:1/0\"}\n")
 	for _, c := range []struct {
 		args []string
 		code int
