@@ -345,7 +345,7 @@ func freePort() (int, error) {
 	for range 100 {
 		// Below the ports that the kernel gives to clients: one of those could
 		// take the port, or even connect to itself, while its server restarts.
-		port := 10_000 + rand.IntN(20_000)
+		port := 10_000 + rand.IntN(20_000) //nolint:gosec // any free port will do
 		l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err == nil {
 			return port, l.Close()
