@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/leadgate/leadgate/ingest"
 )
@@ -69,9 +70,23 @@ func (d *Drain) claimOnce(ctx context.Context, events []ingest.Event, replays *r
 			it.was = was[it.delivery.ID]
 		}
 	}
-	if len(events) == 0 {
-		return nil, nil
+	claims := make([]ingest.Claim, 0, len(events))
+	for part := range slices.Chunk(events, claimRows) {
+		answers, err := d.claimPart(ctx, part)
+		if err != nil {
+			return nil, err
+		}
+		claims = append(claims, answers...)
 	}
+	return claims, nil
+}
+
+// claimRows bounds the events of one round trip, so that a slow memory, or a
+// busy machine, needs more time for a large batch but is never out of time with
+// each attempt.
+const claimRows = 5000
+
+func (d *Drain) claimPart(ctx context.Context, events []ingest.Event) ([]ingest.Claim, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.opts.ClaimTimeout)
 	defer cancel()
 	claims, err := d.opts.Deduper.Claim(ctx, events)
