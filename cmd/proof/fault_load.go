@@ -271,8 +271,13 @@ func overTheLimit(ctx context.Context, w *world) (err error) {
 var backlogSize = flag.Int("backlog", 0, "deliveries in the scenario of a backlog; 0: 20,000, or 2 million in a long run")
 
 // backlog has deliveries pile up while ClickHouse is away, and then be drained
-// while new ones come. The figures are told on standard error.
+// while new ones come. Redis is a real one: the embedded one remembers within
+// the gateway, so its memory grows with what was ever taken in. The figures are
+// told on standard error.
 func backlog(ctx context.Context, w *world) (err error) {
+	if err := errors.Join(w.useRedis(), w.redis.start(ctx)); err != nil {
+		return err
+	}
 	s, err := w.far(ctx)
 	if err != nil {
 		return err
