@@ -184,3 +184,29 @@ func (r *relay) muted(w io.Writer) io.Writer {
 		return len(p), nil
 	})
 }
+
+// A server that was killed may know a batch's token and not have its rows. What
+// is tried again must be stored all the same.
+func TestIntegrationSink_TokenWithoutRows(t *testing.T) {
+	t.Parallel()
+	conn := clickhousetest.Open(t)
+	sink := clickhouse.NewSink(conn, clickhouse.SinkOptions{})
+	b := batch("b1", lead(1, noon))
+	if err := conn.Exec(t.Context(), "RENAME TABLE deliveries_log TO deliveries_away"); err != nil {
+		t.Fatal(err)
+	}
+	if err := sink.Write(t.Context(), b); err == nil {
+		t.Fatal("no error without a table")
+	}
+	want(t, conn, "SELECT count() FROM leads", "1")
+	for _, statement := range []string{"ALTER TABLE leads_log DELETE WHERE 1 SETTINGS mutations_sync = 2", "RENAME TABLE deliveries_away TO deliveries_log"} {
+		if err := conn.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want(t, conn, "SELECT count() FROM leads", "0")
+	if err := sink.Write(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	want(t, conn, countAll, "1|1|1|1")
+}

@@ -55,10 +55,3 @@ func (s *Sink) serverSettings(ctx context.Context) (clickhouse.Settings, error) 
 	s.settings = settings
 	return settings, nil
 }
-
-// forgetSettings has them asked for again: the server may be another by now.
-func (s *Sink) forgetSettings() {
-	s.mu.Lock()
-	s.settings = nil
-	s.mu.Unlock()
-}

@@ -2,6 +2,7 @@ package clickhouse
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"maps"
@@ -26,11 +27,22 @@ type SinkOptions struct {
 }
 
 // Sink writes batches. It is safe for concurrent use.
+//
+// Every insert carries a token, but only between attempts of one process that
+// all succeeded is it trusted. A MergeTree table that is not replicated writes
+// a token to its log before it commits the part: a server that is killed
+// between the two knows the token after its restart, does not have the rows,
+// and would silently drop them when they come again (random kills showed it on
+// 26.7). So what follows a failed attempt, or another process's, is inserted
+// without deduplication: rows that are in twice have the same id and version,
+// and the views show one of them.
 type Sink struct {
 	conn     *Conn
 	opts     SinkOptions
+	origin   string // of the tokens: no other sink's, and no earlier process's
 	mu       sync.Mutex
 	settings clickhouse.Settings // what this server knows of insertSettings
+	doubtful map[string]bool     // batches with an attempt that failed
 }
 
 // NewSink makes a sink for the connection's database.
@@ -38,7 +50,7 @@ func NewSink(conn *Conn, opts SinkOptions) *Sink {
 	if opts.Inserted == nil {
 		opts.Inserted = func(string, int, time.Duration) {}
 	}
-	return &Sink{conn: conn, opts: opts}
+	return &Sink{conn: conn, opts: opts, origin: rand.Text(), doubtful: make(map[string]bool)}
 }
 
 // insert is one table's part of a batch.
@@ -84,12 +96,31 @@ func (s *Sink) Write(ctx context.Context, batch ingest.Batch) error {
 			continue
 		}
 		began := time.Now()
-		if err := s.insert(ctx, batch.ID, in, settings); err != nil {
+		if err := s.insert(ctx, s.attempt(settings, batch.ID, in), in); err != nil {
 			return s.judge(batch.ID, in.table, err)
 		}
 		s.opts.Inserted(in.table, in.rows, time.Since(began))
 	}
+	s.mu.Lock()
+	delete(s.doubtful, batch.ID)
+	s.mu.Unlock()
 	return nil
+}
+
+// attempt returns the settings of one insert, see Sink.
+func (s *Sink) attempt(common clickhouse.Settings, id string, in insert) clickhouse.Settings {
+	settings := maps.Clone(common)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.doubtful[id] {
+		settings["insert_deduplication_token"] = id + ":" + in.table + in.suffix + ":" + s.origin
+		return settings
+	}
+	settings["insert_deduplicate"] = 0
+	if _, known := settings["deduplicate_insert"]; known {
+		settings["deduplicate_insert"] = "disable"
+	}
+	return settings
 }
 
 // inserts checks the batch and takes it apart. The deliveries come last: one
@@ -182,9 +213,7 @@ func classify(t *ingest.Tagging, referrer, pageURL string) channel.Result {
 
 // insert sends one block. The server makes one part of it per partition, with
 // the same rows at every try.
-func (s *Sink) insert(ctx context.Context, id string, in insert, common clickhouse.Settings) error {
-	settings := maps.Clone(common)
-	settings["insert_deduplication_token"] = id + ":" + in.table + in.suffix
+func (s *Sink) insert(ctx context.Context, settings clickhouse.Settings, in insert) error {
 	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(settings))
 	statement := fmt.Sprintf("INSERT INTO %s (%s)", in.table, strings.Join(in.names, ", "))
 	block, err := s.conn.PrepareBatch(ctx, statement)

@@ -43,6 +43,9 @@ func (s *Sink) judge(batch, table string, err error) error {
 			return &ingest.RejectedError{Err: fmt.Errorf("batch %s: %s: clickhouse code %d (%s)", batch, table, exception.Code, name)}
 		}
 	}
-	s.forgetSettings()
+	s.mu.Lock()
+	s.settings = nil // the server may be another by now
+	s.doubtful[batch] = true
+	s.mu.Unlock()
 	return fmt.Errorf("batch %s: insert into %s: %w", batch, table, s.conn.explain(err))
 }
