@@ -12,12 +12,11 @@
 // A batch's id is a hash of its manifest: positions, delivery ids, verdicts,
 // event ids and what was claimed about them. After a crash the manifest tells
 // which records to read again; decoding is pure, so the rows come out the same,
-// and the store recognises the id. Where that is not so (a damaged manifest, a
-// decoder that was changed meanwhile, a source that was removed) the manifest
-// is set aside and the batch formed anew, perhaps of other records. That is
-// safe too, only slower: the claims name their owners, so every delivery gets
-// its own answers again, and rows that were written before collapse on their
-// event ids in the store's ReplacingMergeTree tables.
+// and those that were written before collapse on their event ids in the store's
+// ReplacingMergeTree tables. Where that is not so (a damaged manifest, a decoder
+// that was changed meanwhile, a source that was removed) the manifest is set
+// aside and the batch formed anew, perhaps of other records. That is safe too:
+// the claims name their owners, so every delivery gets its own answers again.
 //
 // # Replays
 //
