@@ -235,14 +235,15 @@ type call struct {
 	result    *redis.Cmd
 }
 
-// run makes all calls in one pipeline. If a server does not have the script,
+// run makes all calls in one transaction: a Redis that refuses to write, for a
+// moment, must not take the later of them and not the earlier. If a server does not have the script,
 // it loads it and makes all of them again: they may be repeated.
 func (m *Memory) run(ctx context.Context, script *redis.Script, calls []call) error {
 	if len(calls) == 0 {
 		return nil
 	}
 	for attempt := 0; ; attempt++ {
-		pipe := m.client.Pipeline()
+		pipe := m.client.TxPipeline()
 		for i := range calls {
 			calls[i].result = script.EvalSha(ctx, pipe, []string{m.epochKey(calls[i].workspace)}, calls[i].args...)
 		}
@@ -252,7 +253,11 @@ func (m *Memory) run(ctx context.Context, script *redis.Script, calls []call) er
 		}
 		lost := false
 		for i := range calls {
-			lost = lost || redis.HasErrorPrefix(calls[i].result.Err(), "NOSCRIPT")
+			cause := calls[i].result.Err()
+			lost = lost || redis.HasErrorPrefix(cause, "NOSCRIPT")
+			if cause != nil && redis.HasErrorPrefix(err, "EXECABORT") {
+				err = cause // the reason for the abort
+			}
 		}
 		if !lost || attempt > 0 {
 			return err

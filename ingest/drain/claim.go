@@ -84,7 +84,7 @@ func (d *Drain) claimOnce(ctx context.Context, events []ingest.Event, replays *r
 // claimRows bounds the events of one round trip, so that a slow memory, or a
 // busy machine, needs more time for a large batch but is never out of time with
 // each attempt.
-const claimRows = 5000
+const claimRows = 1000
 
 func (d *Drain) claimPart(ctx context.Context, events []ingest.Event) ([]ingest.Claim, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.opts.ClaimTimeout)
