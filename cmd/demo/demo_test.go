@@ -2,25 +2,19 @@ package main
 
 import (
 	"net"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
 
-	"github.com/leadgate/leadgate/analytics/clickhouse/embedded"
+	"github.com/leadgate/leadgate/analytics/clickhouse/clickhousetest"
 )
 
 // The demonstration must work, and its report must agree with what it sent:
 // demo returns an error where it does not.
 func TestIntegration_Demo(t *testing.T) {
 	t.Parallel()
-	if _, err := embedded.FindLibrary(os.Getenv("LEADGATE_LIBCHDB")); err != nil {
-		if os.Getenv("CI") == "" {
-			t.Skipf("no engine: %v", err)
-		}
-		t.Fatalf("no engine: %v", err)
-	}
+	clickhousetest.Library(t) // without it there is nothing to show
 	binary := filepath.Join(t.TempDir(), "leadgate")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../leadgate").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)

@@ -21,6 +21,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/leadgate/leadgate/analytics/clickhouse/clickhousetest"
 	"github.com/leadgate/leadgate/analytics/clickhouse/embedded"
 )
 
@@ -34,20 +35,6 @@ func TestMain(m *testing.M) {
 	}
 	redis.SetLogger(silent{})
 	os.Exit(m.Run())
-}
-
-// needEngine returns the engine library. Without one the test is skipped, or
-// fails if CI is set.
-func needEngine(t *testing.T) string {
-	t.Helper()
-	library, err := embedded.FindLibrary(os.Getenv("LEADGATE_LIBCHDB"))
-	if err != nil && os.Getenv("CI") == "" {
-		t.Skipf("no engine: %v", err)
-	}
-	if err != nil {
-		t.Fatalf("no engine: %v", err)
-	}
-	return library
 }
 
 func freePort(t *testing.T) int {
@@ -106,7 +93,7 @@ func serve(t *testing.T, dir, text string) *process {
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := &process{t: t, url: fmt.Sprintf("http://127.0.0.1:%d", port), config: config, library: needEngine(t)}
+	p := &process{t: t, url: fmt.Sprintf("http://127.0.0.1:%d", port), config: config, library: clickhousetest.Library(t)}
 	p.start()
 	return p
 }

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leadgate/leadgate/analytics/clickhouse/clickhousetest"
 	"github.com/leadgate/leadgate/analytics/clickhouse/embedded"
 )
 
@@ -157,7 +158,7 @@ func TestIntegration_KilledGatewayLosesNothing(t *testing.T) {
 // both are there.
 func TestIntegration_StoresAway(t *testing.T) {
 	t.Parallel()
-	engine, err := embedded.Start(t.Context(), embedded.Options{Dir: t.TempDir(), Library: needEngine(t)})
+	engine, err := embedded.Start(t.Context(), embedded.Options{Dir: t.TempDir(), Library: clickhousetest.Library(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

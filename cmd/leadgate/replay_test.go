@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/leadgate/leadgate/analytics/clickhouse"
+	"github.com/leadgate/leadgate/analytics/clickhouse/clickhousetest"
 	"github.com/leadgate/leadgate/analytics/clickhouse/embedded"
 	"github.com/leadgate/leadgate/analytics/schema"
 	"github.com/leadgate/leadgate/ingest"
@@ -90,7 +91,7 @@ type works struct {
 
 func newWorks(t *testing.T) *works {
 	t.Helper()
-	engine, err := embedded.Start(t.Context(), embedded.Options{Dir: t.TempDir(), Library: needEngine(t)})
+	engine, err := embedded.Start(t.Context(), embedded.Options{Dir: t.TempDir(), Library: clickhousetest.Library(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
