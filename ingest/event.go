@@ -46,6 +46,11 @@ type Event struct {
 	Touch  *Touch
 	Cost   *Cost
 	Status *Status
+
+	// Fetch names what must be asked of the platform to know the whole of it,
+	// nil for nothing. What it answers comes as a delivery of its own, with the
+	// method Fetched, whose event has the same Key and a larger Version.
+	Fetch *Reference
 }
 
 // LeadVerdict says how a lead counts. Only unique leads are conversions.

@@ -14,4 +14,5 @@ type Intake struct {
 	Challenge func(*Delivery) (Answer, bool)
 	Redact    func(*Delivery)
 	Respond   func(*Delivery, []Event) Answer
+	Refuse    func(Refusal) (Answer, bool)
 }

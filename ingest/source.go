@@ -38,12 +38,31 @@ type Responder interface {
 	Respond(d *Delivery, events []Event) Answer
 }
 
+// Refuser is a Source whose sender makes more of an error's status than that:
+// drops the lead, switches the webhook off, bounces a customer's mail. Refuse
+// returns what it is answered instead of the usual error; ok is false where the
+// usual one will do. A refusal never becomes a 2xx unless losing the delivery is
+// right. What Retry-After the door sets stays.
+type Refuser interface {
+	Refuse(d Refusal) (answer Answer, ok bool)
+}
+
+// Refusal is what the door is about to answer to a delivery that it does not
+// keep.
+type Refusal struct {
+	Status  int    // 401, 413, 429, 503 …
+	Code    string // as in the error's JSON: unverified, too_large, rate_limited …
+	Message string // for people; holds nothing that was sent
+}
+
 // Answer is what the sender gets.
 type Answer struct {
 	Status      int
 	ContentType string
 	Location    string
-	Body        []byte
+	// Header holds further fields, by canonical name.
+	Header map[string]string
+	Body   []byte
 }
 
 // SourceConfig is the configuration of one source, checked for what all types

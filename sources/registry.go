@@ -12,14 +12,7 @@ import (
 	"time"
 
 	"github.com/leadgate/leadgate/ingest"
-	"github.com/leadgate/leadgate/sources/ads"
-	"github.com/leadgate/leadgate/sources/calls"
-	"github.com/leadgate/leadgate/sources/clicks"
-	"github.com/leadgate/leadgate/sources/costs"
-	"github.com/leadgate/leadgate/sources/forms"
 	"github.com/leadgate/leadgate/sources/intake"
-	"github.com/leadgate/leadgate/sources/mail"
-	"github.com/leadgate/leadgate/sources/webhooks"
 )
 
 // Type is a kind of source that can be configured.
@@ -37,53 +30,26 @@ type Type struct {
 	// MaxBody is the type's own limit in bytes; 0 is the door's.
 	MaxBody int64
 	// About says in a few words what it takes; Verified how its sender
-	// proves who it is.
-	About, Verified string
+	// proves who it is; Counted what makes two deliveries one event; Fetched
+	// what is asked of the platform afterwards, "" for nothing.
+	About, Verified, Counted, Fetched string
+	// Confidence says how far the wire format is known.
+	Confidence Confidence
 }
 
+// Confidence says what a type's reading of its sender's wire format rests on.
+type Confidence string
+
+// The confidences.
+const (
+	Ours       Confidence = "ours"        // we are the ones who say what it is
+	Proved     Confidence = "proved"      // a vector that its sender published is a test
+	Documented Confidence = "documented"  // its sender's own pages say so
+	ThirdParty Confidence = "third-party" // seen in other people's code and guides only
+)
+
 // types is the registry, in the order in which people read it.
-var types = []Type{
-	{
-		Name: "form", New: forms.NewForm, Kind: ingest.LeadKind, FirstParty: true,
-		About: "HTML forms: urlencoded, multipart, JSON", Verified: "nothing, or a token",
-	},
-	{
-		Name: "json", New: forms.NewJSON, Kind: ingest.LeadKind,
-		About: "any JSON or form fields, with a field mapping", Verified: "token",
-	},
-	{
-		Name: "standard-webhooks", New: webhooks.NewStandard, Kind: ingest.LeadKind,
-		About: "Standard Webhooks with a field mapping", Verified: "HMAC-SHA256 or Ed25519, 5 min",
-	},
-	{
-		Name: "typeform", New: forms.NewTypeform, Kind: ingest.LeadKind,
-		About: "Typeform responses", Verified: "HMAC-SHA256",
-	},
-	{
-		Name: "callrail", New: calls.NewCallRail, Kind: ingest.LeadKind,
-		About: "CallRail calls, messages and forms", Verified: "HMAC-SHA1",
-	},
-	{
-		Name: "google-ads", New: ads.NewGoogleAds, Kind: ingest.LeadKind,
-		About: "Google Ads lead forms", Verified: "key in the body",
-	},
-	{
-		Name: "postmark", New: mail.NewPostmark, Kind: ingest.LeadKind, MaxBody: 48 << 20,
-		About: "inbound e-mail through Postmark", Verified: "password in the URL",
-	},
-	{
-		Name: "click", New: clicks.NewClick, Kind: ingest.TouchKind, FirstParty: true,
-		About: "clicks and visits, from the tag or a server", Verified: "nothing, or a token",
-	},
-	{
-		Name: "status", New: clicks.NewStatus, Kind: ingest.StatusKind, FirstParty: true,
-		About: "what became of a lead, from a CRM", Verified: "token",
-	},
-	{
-		Name: "cost", New: costs.NewCost, Kind: ingest.CostKind, FirstParty: true, MaxBody: 32 << 20,
-		About: "advertising costs as CSV", Verified: "token",
-	},
-}
+var types = slices.Concat(firstParty, formTypes, callTypes, adTypes, mailTypes, webhookTypes)
 
 // Types returns every type, in the order of the registry.
 func Types() []Type { return slices.Clone(types) }

@@ -362,6 +362,47 @@ func TestIntake_ChallengeWithoutBody(t *testing.T) {
 	s.do(t, "GET", "/in/landing", "").wantError(t, 405, "method_not_allowed")
 }
 
+func TestIntake_HandshakeByOptions(t *testing.T) {
+	t.Parallel()
+	s := start(t, func(_ *edge.Options, in *ingest.Intake, _ *journal) {
+		in.Challenge = func(d *ingest.Delivery) (ingest.Answer, bool) {
+			origin := d.Header.Get("Webhook-Request-Origin")
+			return ingest.Answer{Status: 200, Header: map[string]string{"Webhook-Allowed-Origin": origin}}, origin != ""
+		}
+	})
+	r := s.do(t, "OPTIONS", "/in/landing", "", "WebHook-Request-Origin: events.example.com")
+	if r.StatusCode != http.StatusOK || r.Header.Get("WebHook-Allowed-Origin") != "events.example.com" || r.body != "" {
+		t.Errorf("got %d %v %q", r.StatusCode, r.Header, r.body)
+	}
+	if r := s.do(t, "OPTIONS", "/in/landing", ""); r.StatusCode != http.StatusNoContent || r.Header.Get("Allow") == "" {
+		t.Errorf("a plain question: got %d %v", r.StatusCode, r.Header)
+	}
+}
+
+// A sender for whom an error's status means more than that gets its own.
+func TestIntake_RefusesAsTheSourceWants(t *testing.T) {
+	t.Parallel()
+	s := start(t, func(_ *edge.Options, in *ingest.Intake, j *journal) {
+		in.Refuse = func(r ingest.Refusal) (ingest.Answer, bool) {
+			return ingest.Answer{Status: 503, ContentType: "text/plain", Body: []byte(r.Code)}, r.Status == 401 || r.Status == 503
+		}
+		in.Source = sender{verify: func(d *ingest.Delivery) error {
+			if string(d.Body) == "forged" {
+				return ingest.ErrUnverified
+			}
+			return nil
+		}}
+	})
+	if r := s.do(t, "POST", "/in/landing", "forged"); r.StatusCode != 503 || r.body != "unverified" {
+		t.Errorf("forged: got %d %q", r.StatusCode, r.body)
+	}
+	s.do(t, "POST", "/in/landing", "").wantError(t, 400, "malformed")
+	s.journal.fail(ingest.ErrFull)
+	if r := s.do(t, "POST", "/in/landing", "x"); r.StatusCode != 503 || r.body != "full" || r.Header.Get("Retry-After") == "" {
+		t.Errorf("full: got %d %q %v", r.StatusCode, r.body, r.Header)
+	}
+}
+
 func TestNew_Refuses(t *testing.T) {
 	t.Parallel()
 	acceptor := ingest.NewAcceptor(nil, nil)

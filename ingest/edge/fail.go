@@ -139,16 +139,15 @@ func (e *Edge) fail(c *fiber.Ctx, err error) {
 		// Not the error's text: nobody vouches that it repeats nothing of what was sent.
 		e.o.Log.Error("a request failed", "request", c.GetRespHeader(requestIDName), "type", fmt.Sprintf("%T", err))
 	}
+	if f.retry > 0 {
+		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(int(f.retry.Seconds())))
+	}
 	source := sourceOf(string(c.Request().Header.RequestURI()))
 	if source != "" {
 		e.o.Metrics.Answered(source, f.Code)
-		// A request that was refused before its handler, or that panicked.
-		if intake, unknown := e.o.Acceptor.Intake(source); unknown == nil && c.GetRespHeader(fiber.HeaderVary) == "" {
-			e.allowOrigin(c, intake)
+		if intake, unknown := e.o.Acceptor.Intake(source); unknown == nil && e.refuse(c, intake, f) {
+			return
 		}
-	}
-	if f.retry > 0 {
-		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(int(f.retry.Seconds())))
 	}
 	c.Status(f.Status)
 	if source != "" && c.Accepts(fiber.MIMEApplicationJSON, fiber.MIMETextHTML) == fiber.MIMETextHTML {
@@ -161,6 +160,24 @@ func (e *Edge) fail(c *fiber.Ctx, err error) {
 	}
 	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
 	_ = c.Send(body) // into memory
+}
+
+// refuse answers in the way that the sender of this source understands, and
+// tells whether there is such a way.
+func (e *Edge) refuse(c *fiber.Ctx, intake *ingest.Intake, f *failure) bool {
+	// A request that was refused before its handler, or that panicked.
+	if c.GetRespHeader(fiber.HeaderVary) == "" {
+		e.allowOrigin(c, intake)
+	}
+	if intake.Refuse == nil {
+		return false
+	}
+	answer, ok := intake.Refuse(ingest.Refusal{Status: f.Status, Code: f.Code, Message: f.Message})
+	if !ok {
+		return false
+	}
+	_ = send(c, "", answer) // into memory
+	return true
 }
 
 // failRaw is fail for a request that fiber has not seen.

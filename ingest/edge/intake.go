@@ -38,7 +38,7 @@ func (e *Edge) take(c *fiber.Ctx, source string) error {
 		return unknown
 	}
 	if c.Method() == http.MethodOptions {
-		return e.options(c, intake)
+		return e.asked(c, intake, from)
 	}
 	if err := e.limit(c, e.o.SourceLimit, "source", source, source); err != nil {
 		return err
@@ -132,12 +132,15 @@ var ofConnection = map[string]bool{
 
 // send writes what an accepted delivery is answered.
 func send(c *fiber.Ctx, id string, answer ingest.Answer) error {
-	if answer.Status == 0 && answer.Location == "" && answer.Body == nil {
+	if answer.Status == 0 && answer.Location == "" && answer.Body == nil && answer.Header == nil {
 		return sendJSON(c, http.StatusOK, `{"id":"`+id+`","status":"`+accepted+`"}`)
 	}
 	status := answer.Status
 	if status == 0 {
 		status = http.StatusOK
+	}
+	for name, value := range answer.Header {
+		c.Set(name, value)
 	}
 	if answer.Location != "" {
 		if answer.Status == 0 {

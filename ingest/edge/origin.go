@@ -45,6 +45,22 @@ func (e *Edge) originAllowed(origin string, hosts []string) bool {
 	return false
 }
 
+// asked answers OPTIONS: a sender's handshake, if the source knows one
+// (CloudEvents), else a browser's question.
+func (e *Edge) asked(c *fiber.Ctx, intake *ingest.Intake, from client) error {
+	if intake.Challenge == nil || c.Get(fiber.HeaderAccessControlRequestMethod) != "" {
+		return e.options(c, intake)
+	}
+	d, err := e.deliveryFrom(c, intake.Config.Name, from)
+	if err != nil {
+		return err
+	}
+	if answer, ok := intake.Challenge(d); ok {
+		return send(c, d.ID, answer)
+	}
+	return e.options(c, intake)
+}
+
 // options answers a preflight, or a plain question for the methods.
 func (e *Edge) options(c *fiber.Ctx, intake *ingest.Intake) error {
 	methods := strings.Join(methodsOf(intake), ", ")

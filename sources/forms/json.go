@@ -1,29 +1,24 @@
 package forms
 
 import (
-	"errors"
-	"fmt"
-
 	"github.com/leadgate/leadgate/ingest"
 	"github.com/leadgate/leadgate/sources/fields"
 	"github.com/leadgate/leadgate/sources/signature"
 )
 
 // JSON takes leads from any sender that can post JSON or a form and can be
-// given a secret (Zapier, Make, a CRM): an object or a list of them, read by
-// the names of the fields and by a mapping.
+// given a secret (Zapier, Make, a CRM), verified as signature.Guard says: an
+// object or a list of them, read by the names of the fields and by a mapping.
 //
 // The interchange format: https://www.rfc-editor.org/rfc/rfc8259
 type JSON struct {
-	config   ingest.SourceConfig
-	insecure bool
-	reader   *fields.JSONReader
+	*signature.Guard
+	reader *fields.JSONReader
 }
 
 type jsonOptions struct {
 	fields.MappingOptions
-	// Insecure takes deliveries from anybody.
-	Insecure bool `json:"insecure"`
+	signature.GuardOptions
 }
 
 // NewJSON is the constructor of the type "json".
@@ -32,24 +27,15 @@ func NewJSON(config ingest.SourceConfig) (ingest.Source, error) {
 	if err := config.DecodeOptions(&options); err != nil {
 		return nil, err
 	}
-	switch err := config.RequireSecrets(); {
-	case errors.Is(err, ingest.ErrNoSecret) && options.Insecure:
-	case err != nil:
-		return nil, fmt.Errorf("%w (or options.insecure: true, to take leads from anybody)", err)
+	guard, err := signature.NewGuard(config, options.GuardOptions)
+	if err != nil {
+		return nil, err
 	}
 	reader, err := fields.NewJSONReader(options.MappingOptions, config.Location)
 	if err != nil {
 		return nil, err
 	}
-	return &JSON{config: config, insecure: len(config.Secrets) == 0, reader: reader}, nil
-}
-
-// Verify checks the token (see signature.Token).
-func (j *JSON) Verify(d *ingest.Delivery) error {
-	if j.insecure {
-		return nil
-	}
-	return signature.Token(d, j.config.Secrets)
+	return &JSON{Guard: guard, reader: reader}, nil
 }
 
 // Decode reads one lead, or a list of them.

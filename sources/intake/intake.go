@@ -29,7 +29,7 @@ type Options struct {
 }
 
 // Wrap makes the intake of a source. What the source can do besides (see
-// ingest.Challenger, Redactor, Responder) is taken over.
+// ingest.Challenger, Redactor, Responder, Refuser) is taken over.
 func Wrap(source ingest.Source, config ingest.SourceConfig, options Options) *ingest.Intake {
 	if config.Location == nil {
 		config.Location = time.UTC
@@ -48,6 +48,9 @@ func Wrap(source ingest.Source, config ingest.SourceConfig, options Options) *in
 	}
 	if r, ok := source.(ingest.Responder); ok {
 		in.Respond = r.Respond
+	}
+	if r, ok := source.(ingest.Refuser); ok {
+		in.Refuse = r.Refuse
 	}
 	return in
 }

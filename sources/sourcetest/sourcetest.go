@@ -4,7 +4,9 @@
 // Its law: a source gets its tests by giving its fixtures. A case is a folder
 // with request.http, a raw HTTP request whose Date is the time of receipt,
 // want.json, what it must mean (rewritten by go test -update), and where the
-// case needs them options.json, the source's options.
+// case needs them options.json, the source's options, and relation.json, which
+// names the case that this one is a duplicate or an update of:
+// {"duplicate_of": "lead"}, {"update_of": "call"}.
 package sourcetest
 
 import (
@@ -57,7 +59,7 @@ func Run(t *testing.T, o Options) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, problem := range c.check() {
+			for _, problem := range append(c.check(), c.checkRelation(o, dir)...) {
 				t.Error(problem)
 			}
 			if err := c.golden(filepath.Join(dir, "want.json"), *update); err != nil {

@@ -1,0 +1,4 @@
+package sources_test
+
+// webhookFrames are genuine bodies of general conventions; see frames.
+var webhookFrames = map[string]string{}
