@@ -40,7 +40,7 @@ const (
 
 // frames are genuine bodies of every JSON type. Each «…» is a value that the
 // tests replace by a hostile one.
-var frames = allFrames(coreFrames, formFrames, callFrames, adFrames, mailFrames, webhookFrames)
+var frames = merged(coreFrames, formFrames, callFrames, adFrames, mailFrames, webhookFrames)
 
 var coreFrames = map[string]string{
 	"form": `{"id":«"1"»,"name":«"Kim"»,"email":«"kim@example.com"»,"phone":«"+12025550142"»,"message":«"hi"»,
@@ -85,8 +85,10 @@ var coreFrames = map[string]string{
 		"status":«"won"»,"reason":«"x"»,"value":«"12.50"»,"currency":«"EUR"»,"occurred_at":«"2026-01-31T10:00:00Z"»}`,
 }
 
-func allFrames(rooms ...map[string]string) map[string]string {
-	all := make(map[string]string)
+var signers = merged(formSigners, callSigners, adSigners, mailSigners, webhookSigners)
+
+func merged[V any](rooms ...map[string]V) map[string]V {
+	all := make(map[string]V)
 	for _, room := range rooms {
 		maps.Copy(all, room)
 	}
