@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -28,6 +29,14 @@ type Acceptor struct {
 // NewAcceptor returns an Acceptor for the given intakes, by their name.
 func NewAcceptor(intakes map[string]*Intake, journal Appender) *Acceptor {
 	return &Acceptor{intakes: intakes, journal: journal}
+}
+
+// RankAfter has every delivery from now on rank behind the given rank: that of
+// the latest delivery that an earlier process kept.
+func (a *Acceptor) RankAfter(rank uint64) {
+	if rank < math.MaxInt64 {
+		a.rank.Store(max(a.rank.Load(), int64(rank)))
+	}
 }
 
 // Decoders are those that run for first-party deliveries: who wires them can

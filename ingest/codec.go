@@ -117,6 +117,21 @@ func ParseDelivery(record []byte) (*Delivery, error) {
 	return d, nil
 }
 
+// RankOf returns the rank of a delivery in the journal's form without reading
+// the rest of it, 0 if it is none.
+func RankOf(record []byte) uint64 {
+	if len(record) < 9 || record[0] < deliveryVersion || record[0] > aheadVersion {
+		return 0
+	}
+	rank := binary.BigEndian.Uint64(record[1:])
+	if record[0] == aheadVersion {
+		r := recordReader{rest: record[9:]}
+		r.uvarint() // the replay
+		rank += r.uvarint()
+	}
+	return rank
+}
+
 type recordReader struct {
 	rest   []byte
 	failed bool

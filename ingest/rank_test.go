@@ -16,6 +16,9 @@ func TestParseDelivery_Ahead(t *testing.T) {
 			want.Replay, want.Ahead = replay, ahead
 			record := ingest.AppendDelivery(nil, want)
 			got, err := ingest.ParseDelivery(record)
+			if rank := ingest.RankOf(record); rank != want.Rank() {
+				t.Errorf("replay %d, %v ahead: the record ranks %d, the delivery %d", replay, ahead, rank, want.Rank())
+			}
 			if err != nil || got.Ahead != ahead || got.Replay != replay || got.ID != want.ID || !got.ReceivedAt.Equal(want.ReceivedAt) || record[0] != 3 {
 				t.Errorf("replay %d, %v ahead: %+v, %v", replay, ahead, got, err)
 			}
@@ -59,5 +62,29 @@ func TestAccept_ClockSetBack(t *testing.T) {
 			t.Errorf("delivery %d, at %v: %v, received %v, %v ahead, want %v", n, step.at, err, kept.ReceivedAt.Sub(base), kept.Ahead, step.ahead)
 		}
 		last = kept.Rank()
+	}
+}
+
+// A process that starts with its clock set back ranks behind the one before.
+func TestAccept_ClockSetBackOverRestart(t *testing.T) {
+	t.Parallel()
+	before, after := &records{}, &records{}
+	intakes := map[string]*ingest.Intake{"landing": {Source: decoding(nil)}}
+	if _, err := ingest.NewAcceptor(intakes, before).Accept(t.Context(), delivery()); err != nil {
+		t.Fatal(err)
+	}
+	a := ingest.NewAcceptor(intakes, after)
+	a.RankAfter(ingest.RankOf(before.kept[0]))
+	a.RankAfter(1) // never back
+	d := delivery()
+	d.ReceivedAt = d.ReceivedAt.Add(-time.Hour)
+	if _, err := a.Accept(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	if kept, err := ingest.ParseDelivery(after.kept[0]); err != nil || kept.Rank() <= ingest.RankOf(before.kept[0]) || kept.Ahead != time.Hour+time.Microsecond {
+		t.Errorf("%+v, %v", kept, err)
+	}
+	if ingest.RankOf(nil) != 0 || ingest.RankOf([]byte("no delivery")) != 0 {
+		t.Error("what is no delivery has a rank")
 	}
 }

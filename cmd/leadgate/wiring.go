@@ -19,6 +19,7 @@ import (
 	"github.com/leadgate/leadgate/ingest/drain"
 	"github.com/leadgate/leadgate/ingest/edge"
 	"github.com/leadgate/leadgate/ingest/identity"
+	"github.com/leadgate/leadgate/ingest/journal"
 	"github.com/leadgate/leadgate/ingest/limit"
 	"github.com/leadgate/leadgate/ingest/metric"
 	"github.com/leadgate/leadgate/sources"
@@ -217,6 +218,9 @@ func (g *gateway) openEdge() error {
 		return err
 	}
 	acceptor := ingest.NewAcceptor(s.Intakes, g.metrics.Appender(g.journal))
+	if err := rankAfter(acceptor, g.journal); err != nil {
+		return err
+	}
 	acceptor.Decoders().Limit = time.Duration(s.Drain.DecodeTimeout)
 	g.metrics.WatchDecoders("edge", acceptor.Decoders().Stuck)
 	g.edge, err = edge.New(edge.Options{
@@ -237,6 +241,21 @@ func (g *gateway) openEdge() error {
 		Metrics: g.metrics, Log: g.log,
 	})
 	return err
+}
+
+// rankAfter has what comes rank behind what came, also when the clock was set
+// back while nothing ran.
+func rankAfter(acceptor *ingest.Acceptor, log *journal.Log) error {
+	var latest uint64
+	err := log.Latest(func(r ingest.Record) error {
+		latest = max(latest, ingest.RankOf(r.Data))
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("data_dir: the latest deliveries in the journal: %w", err)
+	}
+	acceptor.RankAfter(latest)
+	return nil
 }
 
 // limiter adapts the limit to what the edge asks for; nil is no limit.

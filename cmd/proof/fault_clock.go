@@ -13,6 +13,7 @@ var clockScenarios = []scenario{
 	{"clock stepped back an hour", clockSteps("-1h")},
 	{"clock stepped forward a day", clockSteps("24h")},
 	{"clock forward a day and back again", clockSteps("24h", "0s")},
+	{"clock set back an hour while the gateway is down", clockBackOverRestart},
 }
 
 // clockSteps has the clock jump under load, by each of the offsets in turn.
@@ -64,4 +65,36 @@ func (w *world) twoStates() (before, after *delivery) {
 	before = call(a, g.today)
 	a.seconds = 60
 	return before, call(a, g.today)
+}
+
+// clockBackOverRestart tells the two states of a call before and after a restart
+// with a clock that was set back meanwhile.
+func clockBackOverRestart(ctx context.Context, w *world) error {
+	w.generator.kinds = []func(*generator, string, int) chain{
+		(*generator).form, (*generator).call, (*generator).call, (*generator).clicks, (*generator).sale,
+	}
+	file := filepath.Join(w.dir, "clock")
+	env := "PROOF_CLOCK_FILE=" + file
+	if err := w.start(ctx, env); err != nil {
+		return err
+	}
+	for round := 0; round < 3 || w.long(); round++ {
+		before, after := w.twoStates()
+		err := errors.Join(w.deliver(ctx, w.plain(0)), w.deliver(ctx, before))
+		if err != nil {
+			return err
+		}
+		if round%2 == 0 {
+			w.kill()
+		} else if err := w.stop(ctx); err != nil {
+			return err
+		}
+		back := fmt.Sprintf("-%dh", round+1)
+		err = errors.Join(os.WriteFile(file, []byte(back), 0o600), w.start(ctx, env), w.deliver(ctx, after), w.deliver(ctx, w.plain(0)))
+		if err != nil {
+			return err
+		}
+		w.struck()
+	}
+	return nil
 }

@@ -56,6 +56,30 @@ func Scan(dir string, each func(ingest.Record) error) error {
 	return nil
 }
 
+// Latest calls each for every record of the newest segment that holds any, in
+// order: what was kept last before this process opened the log. It returns each's
+// first error. Damage is stepped over in silence, since reading tells of it. The
+// data are valid until each returns.
+func (l *Log) Latest(each func(ingest.Record) error) error {
+	l.mu.Lock()
+	segments := make([]segment, len(l.segments))
+	for i, s := range l.segments {
+		segments[i] = segment{number: s.number, key: s.key, size: s.size}
+	}
+	l.mu.Unlock()
+	for i := len(segments) - 1; i >= 0; i-- {
+		found := false
+		_, err := scanSegment(l.opts.Dir, &segments[i], segments[i].size, func(r ingest.Record) error {
+			found = true
+			return each(r)
+		})
+		if found || err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func scanSegment(dir string, s *segment, limit int64, each func(ingest.Record) error) (damage []error, err error) {
 	file, err := os.Open(segmentPath(dir, s.number))
 	if errors.Is(err, fs.ErrNotExist) {

@@ -121,3 +121,40 @@ func TestAppendAll(t *testing.T) {
 		t.Errorf("after the end: %v", err)
 	}
 }
+
+// Latest sees the newest records that there are, also right after a restart,
+// which begins a new segment.
+func TestLog_Latest(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	latest := func(l *Log) (numbers []int) {
+		t.Helper()
+		err := l.Latest(func(r ingest.Record) error {
+			numbers = append(numbers, numberOf(r.Data))
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return numbers
+	}
+	l := mustOpen(t, Options{Dir: dir, SegmentBytes: 4 << 10})
+	if got := latest(l); len(got) != 0 {
+		t.Errorf("an empty log: %v", got)
+	}
+	for i := range 200 {
+		mustAppend(t, l, payload(i))
+	}
+	for range 3 {
+		if got := latest(l); len(got) == 0 || len(got) == 200 || got[len(got)-1] != 199 {
+			t.Errorf("the latest are %v", got)
+		}
+		mustClose(t, l)
+		l = mustOpen(t, Options{Dir: dir, SegmentBytes: 4 << 10})
+	}
+	stop := errors.New("enough")
+	if err := l.Latest(func(ingest.Record) error { return stop }); !errors.Is(err, stop) {
+		t.Errorf("stopped: %v", err)
+	}
+	mustClose(t, l)
+}
