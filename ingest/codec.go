@@ -82,7 +82,7 @@ func ParseDelivery(record []byte) (*Delivery, error) {
 	if len(record) < 9 || record[0] < deliveryVersion || record[0] > aheadVersion {
 		return nil, errDelivery
 	}
-	r := recordReader{rest: record[9:]}
+	r := recordReader[[]byte]{rest: record[9:]}
 	d := &Delivery{ReceivedAt: time.UnixMicro(int64(binary.BigEndian.Uint64(record[1:]))).UTC()}
 	if record[0] != deliveryVersion {
 		replay := r.uvarint()
@@ -98,20 +98,23 @@ func ParseDelivery(record []byte) (*Delivery, error) {
 		}
 		d.Ahead = time.Duration(ahead) * time.Microsecond
 	}
-	for _, field := range [...]*string{&d.ID, &d.Source, &d.RemoteAddr, &d.Method, &d.URL} {
-		*field = string(r.bytes())
+	// The texts before the body share one string, and so do those behind it.
+	head := r.rest
+	for range 5 {
+		r.part()
 	}
-	d.Body = slices.Clone(r.bytes())
-	lines := r.uvarint()
-	if lines > uint64(len(r.rest))/2 { // a line has two lengths at least
+	before := recordReader[string]{rest: string(head[:len(head)-len(r.rest)])}
+	for _, field := range [...]*string{&d.ID, &d.Source, &d.RemoteAddr, &d.Method, &d.URL} {
+		*field = before.part()
+	}
+	d.Body = slices.Clone(r.part())
+	behind := recordReader[string]{rest: string(r.rest)}
+	lines := behind.uvarint()
+	if lines > uint64(len(behind.rest))/2 { // a line has two lengths at least
 		return nil, fmt.Errorf("%w: header count", errDelivery)
 	}
-	d.Header = make(textproto.MIMEHeader, min(lines, 64))
-	for range lines {
-		key, value := string(r.bytes()), string(r.bytes())
-		d.Header[key] = append(d.Header[key], value)
-	}
-	if r.failed || len(r.rest) != 0 {
+	d.Header = behind.header(int(lines))
+	if r.failed || before.failed || behind.failed || len(behind.rest) != 0 {
 		return nil, errDelivery
 	}
 	return d, nil
@@ -125,35 +128,65 @@ func RankOf(record []byte) uint64 {
 	}
 	rank := binary.BigEndian.Uint64(record[1:])
 	if record[0] == aheadVersion {
-		r := recordReader{rest: record[9:]}
+		r := recordReader[[]byte]{rest: record[9:]}
 		r.uvarint() // the replay
 		rank += r.uvarint()
 	}
 	return rank
 }
 
-type recordReader struct {
-	rest   []byte
+// recordReader reads from a record, or from a copy of a part of it.
+type recordReader[T []byte | string] struct {
+	rest   T
 	failed bool
 }
 
-func (r *recordReader) uvarint() uint64 {
-	n, size := binary.Uvarint(r.rest)
-	if size <= 0 {
-		r.failed, r.rest = true, nil
-		return 0
-	}
-	r.rest = r.rest[size:]
-	return n
+func (r *recordReader[T]) fail() {
+	var none T
+	r.rest, r.failed = none, true
 }
 
-func (r *recordReader) bytes() []byte {
+func (r *recordReader[T]) uvarint() (n uint64) {
+	for i := range min(len(r.rest), binary.MaxVarintLen64) {
+		b := r.rest[i]
+		if n |= uint64(b&0x7f) << (7 * i); b < 0x80 {
+			if i == binary.MaxVarintLen64-1 && b > 1 {
+				break // more than 64 bits
+			}
+			r.rest = r.rest[i+1:]
+			return n
+		}
+	}
+	r.fail()
+	return 0
+}
+
+func (r *recordReader[T]) part() (part T) {
 	n := r.uvarint()
 	if n > uint64(len(r.rest)) {
-		r.failed, r.rest = true, nil
-		return nil
+		r.fail()
+		return part
 	}
-	part := r.rest[:n]
-	r.rest = r.rest[n:]
+	part, r.rest = r.rest[:n], r.rest[n:]
 	return part
+}
+
+// header reads so many lines, in the order of their keys. The values share one
+// slice.
+func (r *recordReader[T]) header(lines int) textproto.MIMEHeader {
+	header := make(textproto.MIMEHeader, min(lines, 64))
+	values := make([]string, 0, lines)
+	last, from := "", 0
+	for i := range lines {
+		key, value := string(r.part()), string(r.part())
+		switch {
+		case i > 0 && key < last:
+			r.fail()
+		case i == 0 || key != last:
+			last, from = key, i
+		}
+		values = append(values, value)
+		header[key] = values[from : i+1 : i+1]
+	}
+	return header
 }

@@ -89,7 +89,7 @@ type Options struct {
 	// after its first record: 200 ms.
 	FlushInterval time.Duration
 	// MaxRows bounds the events of a batch, 50,000, and MaxBytes the deliveries
-	// it is made of, 32 MiB; a single delivery may be larger.
+	// it is made of, 4 MiB; a single delivery may be larger.
 	MaxRows  int
 	MaxBytes int64
 	// ClaimTimeout (30 s) and WriteTimeout (2 min) bound one attempt.
@@ -156,7 +156,7 @@ func setDefaults(o *Options) {
 	setDefault(&o.DecodeTimeout, 10*time.Second)
 	setDefault(&o.MaxStuck, 4)
 	setDefault(&o.MaxRows, 50_000)
-	setDefault(&o.MaxBytes, 32<<20)
+	setDefault(&o.MaxBytes, 4<<20)
 	if o.StopTimeout == 0 {
 		o.StopTimeout = 10 * time.Second
 	}
@@ -219,7 +219,7 @@ func (d *Drain) run(stop, work context.Context) error {
 		from = resumed.to()
 	}
 	reading, cancel := context.WithCancel(stop)
-	chunks := make(chan chunk)
+	chunks := make(chan chunk, chunksAhead)
 	failed := make(chan error, 1)
 	var reader sync.WaitGroup
 	reader.Go(func() { failed <- d.read(reading, from, chunks) })

@@ -13,13 +13,21 @@ type chunk struct {
 	at    time.Time // of the read
 }
 
-// read reads and decodes ahead of the batch in flight, by one chunk, and hands
+// A chunk is small against a batch, so that what is read ahead is too: decoded,
+// a delivery takes ten times the memory of its record.
+const (
+	chunkRecords = 1000
+	chunkBytes   = 512 << 10
+	chunksAhead  = 4
+)
+
+// read reads and decodes ahead of the batch in flight, by some chunks, and hands
 // over in order. It returns when ctx ends or the journal is closed.
 func (d *Drain) read(ctx context.Context, from ingest.Position, out chan<- chunk) error {
 	for {
 		var records []ingest.Record
 		err := d.retry(ctx, ctx, JournalStage, 0, func(ctx context.Context) (err error) {
-			records, err = d.opts.Log.Read(ctx, from, d.opts.MaxRows, d.opts.MaxBytes)
+			records, err = d.opts.Log.Read(ctx, from, min(d.opts.MaxRows, chunkRecords), min(d.opts.MaxBytes, chunkBytes))
 			return err
 		})
 		if err != nil {
