@@ -192,6 +192,15 @@ func (s *Settings) largestBody() int64 {
 	return largest
 }
 
+// sourceConfig is the configuration of a source, by its name.
+func (s *Settings) sourceConfig(name string) SourceConfig {
+	i := slices.IndexFunc(s.Sources, func(c SourceConfig) bool { return c.Name == name })
+	if i < 0 {
+		return SourceConfig{}
+	}
+	return s.Sources[i]
+}
+
 // maxBody is the source's own limit, else its type's, else the door's.
 func (s *Settings) maxBody(source SourceConfig) int64 {
 	if source.MaxBody > 0 {

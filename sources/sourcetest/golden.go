@@ -1,13 +1,10 @@
 package sourcetest
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"net/textproto"
 	"os"
 	"reflect"
 	"strings"
@@ -16,40 +13,23 @@ import (
 	"github.com/leadgate/leadgate/ingest"
 )
 
-// Read reads a raw HTTP request as a delivery received at its Date. Lines of
-// its head may end in LF alone; its body is everything behind the empty line,
-// whatever Content-Length says.
+// Read reads a raw HTTP request (see ingest.ParseCapture) as a delivery that was
+// received at its Date.
 func Read(path string) (*ingest.Delivery, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	head, body, found := bytes.Cut(text, []byte("\n\n"))
-	if crlf, rest, ok := bytes.Cut(text, []byte("\r\n\r\n")); ok && (!found || len(crlf) < len(head)) {
-		head, body = crlf, rest
+	d, err := ingest.ParseCapture(text)
+	if err == nil && d.ReceivedAt.IsZero() {
+		err = errors.New("the Date header must hold the time of receipt")
 	}
-	request, err := http.ReadRequest(bufio.NewReader(io.MultiReader(bytes.NewReader(head), strings.NewReader("\n\n"))))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	at, err := http.ParseTime(request.Header.Get("Date"))
-	if err != nil {
-		return nil, fmt.Errorf("%s: the Date header must hold the time of receipt: %w", path, err)
-	}
-	request.Header.Del("Date")
-	host := request.Host
-	if host == "" {
-		host = "leads.example.net"
-	}
-	return &ingest.Delivery{
-		ID:         "01JGTESTDELIVERY0000000000",
-		ReceivedAt: at.UTC(),
-		RemoteAddr: "192.0.2.1",
-		Method:     request.Method,
-		URL:        "https://" + host + request.RequestURI,
-		Header:     textproto.MIMEHeader(request.Header),
-		Body:       body,
-	}, nil
+	d.ID, d.RemoteAddr = "01JGTESTDELIVERY0000000000", "192.0.2.1"
+	d.URL = strings.Replace(d.URL, "https:///", "https://leads.example.net/", 1)
+	return d, nil
 }
 
 // result is what became of a case, as want.json has it.
