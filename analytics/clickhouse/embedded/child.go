@@ -147,13 +147,17 @@ func (e *Engine) explain(c *child) error {
 	case strings.Contains(text, "Address already in use"):
 		return fmt.Errorf("engine: %s or %s: %w: %w", e.nativeHost(), e.httpHost(), ErrPortBusy, failure)
 	case strings.Contains(text, "Cannot lock file"):
-		return fmt.Errorf("engine directory %s: %w: %w", e.opts.Dir, ErrLocked, failure)
+		return fmt.Errorf("engine directory %s: %w: %w: %w", e.opts.Dir, ErrLocked, errOrphan, failure)
 	}
 	if errors.As(c.err, &exit) && !exit.Exited() {
 		failure = fmt.Errorf("%w: %w", errAborted, failure)
 	}
 	return fmt.Errorf("engine ended at its start: %w; see %s/engine.log", failure, e.opts.Dir)
 }
+
+// errOrphan means that an engine uses the directory although its lock is ours:
+// the child of a parent that was killed.
+var errOrphan = errors.New("an engine without its parent still runs")
 
 // errAborted means that a signal ended the child: now and then the engine
 // aborts by itself, and is well when it is started again.

@@ -153,14 +153,28 @@ func (e *Engine) launch(ctx context.Context) error {
 	e.opts.TCPPort, e.opts.HTTPPort = portOf(native), portOf(http)
 	ctx, cancel := context.WithTimeout(ctx, e.opts.StartTimeout)
 	defer cancel()
-	for attempt := 1; ; attempt++ {
+	began := time.Now()
+	for attempt := 1; ; {
 		e.child, err = e.startChild(ctx)
-		if err == nil || attempt == 3 || !errors.Is(err, ErrPortBusy) && !errors.Is(err, errAborted) {
+		switch {
+		case errors.Is(err, errOrphan) && time.Since(began) < orphanTime:
+			select {
+			case <-time.After(200 * time.Millisecond):
+			case <-ctx.Done():
+				return err
+			}
+			continue
+		case err == nil, attempt == 3, !errors.Is(err, ErrPortBusy) && !errors.Is(err, errAborted):
 			return err
 		}
 		e.opts.Log.Warn("engine did not start, trying again", "attempt", attempt, "err", err)
+		attempt++
 	}
 }
+
+// orphanTime is how long to wait for an engine whose parent was killed: it gets
+// its own kill at once, but on a busy machine takes seconds to be gone.
+const orphanTime = 20 * time.Second
 
 func (e *Engine) closeDoors() error {
 	var errs []error

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/gofrs/flock"
 	"go.uber.org/goleak"
 
 	"github.com/leadgate/leadgate/analytics/clickhouse/embedded"
@@ -471,5 +472,38 @@ func TestMain_Usage(t *testing.T) {
 		if code := embedded.Main(args); code != 2 {
 			t.Errorf("%q: exit code %d, want 2", args, code)
 		}
+	}
+}
+
+// A parent that was killed leaves a child that takes a moment to be gone; who
+// starts on its directory meanwhile waits for that.
+func TestIntegrationStart_WaitsForAnOrphan(t *testing.T) {
+	t.Parallel()
+	dir, lib := t.TempDir(), library(t)
+	if err := os.MkdirAll(filepath.Join(dir, "db"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	orphan := flock.New(filepath.Join(dir, "db", "status")) // what the engine itself locks
+	if locked, err := orphan.TryLock(); err != nil || !locked {
+		t.Fatal(locked, err)
+	}
+	started := make(chan error, 1)
+	go func() {
+		e, err := embedded.Start(context.Background(), embedded.Options{Dir: dir, Library: lib})
+		if err == nil {
+			err = e.Close()
+		}
+		started <- err
+	}()
+	select {
+	case err := <-started:
+		t.Errorf("it does not wait: %v", err)
+	case <-time.After(time.Second):
+	}
+	if err := orphan.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-started; err != nil {
+		t.Error(err)
 	}
 }
