@@ -25,14 +25,12 @@ func asked(d *ingest.Delivery) (r ingest.Reference, err error) {
 	return r, nil
 }
 
-// answeredID returns the id of a fetched lead: its own, else that which was asked
-// for. A lead that is not the one that was asked for is malformed.
+// answeredID returns the id of a fetched lead. What has none is no lead, but
+// perhaps an error; and it must be the one that was asked for.
 func answeredID(own string, r ingest.Reference) (string, error) {
 	switch {
-	case own == "" && r.ID == "":
-		return "", fmt.Errorf("%w: the fetched lead has no id", ingest.ErrMalformed)
 	case own == "":
-		return r.ID, nil
+		return "", fmt.Errorf("%w: the fetched lead has no id", ingest.ErrMalformed)
 	case r.ID != "" && r.ID != own:
 		return "", fmt.Errorf("%w: another lead was fetched than was asked for", ingest.ErrMalformed)
 	}

@@ -171,7 +171,8 @@ func (l *LinkedIn) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
 	default:
 		return nil, ingest.Ignored("only the actions CREATED and DELETED are known")
 	}
-	return []ingest.Event{event}, occurred(&event, "occurredAt", p.OccurredAt, l.config.Location)
+	announcedAt(&event, p.OccurredAt, l.config.Location)
+	return []ingest.Event{event}, nil
 }
 
 // forever is by how much the last state of a lead outranks what may still come.

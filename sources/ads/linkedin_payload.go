@@ -181,8 +181,6 @@ func (q *linkedInQuestion) meaning(locale linkedInLocale) string {
 	switch name := strings.ToLower(string(q.Predefined)); name {
 	case "", "custom":
 		return cmp.Or(q.Question.in(locale), string(q.Name))
-	case "work_phone_number":
-		return "work_phone"
 	default:
 		return name
 	}

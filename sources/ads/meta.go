@@ -134,11 +134,10 @@ func (m *Meta) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
 			if change.Field != "leadgen" {
 				continue
 			}
-			event, err := m.announced(&change.Value)
-			if err != nil {
-				return nil, err
+			if change.Value.LeadID.id() == "" {
+				return nil, fmt.Errorf("%w: no leadgen_id", ingest.ErrMalformed)
 			}
-			events = append(events, event)
+			events = append(events, m.announced(&change.Value))
 		}
 	}
 	if len(events) == 0 {
@@ -149,11 +148,8 @@ func (m *Meta) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
 
 // announced is what is known of a lead before it is fetched. Organic leads, those
 // of previews and of the testing tool come without an ad.
-func (m *Meta) announced(l *metaLeadgen) (ingest.Event, error) {
+func (m *Meta) announced(l *metaLeadgen) ingest.Event {
 	id := l.LeadID.id()
-	if id == "" {
-		return ingest.Event{}, fmt.Errorf("%w: no leadgen_id", ingest.ErrMalformed)
-	}
 	args := map[string]string{}
 	for name, value := range map[string]text{"form_id": l.FormID, "page_id": l.PageID} {
 		if value.id() != "" {
@@ -168,5 +164,6 @@ func (m *Meta) announced(l *metaLeadgen) (ingest.Event, error) {
 		},
 		Fetch: &ingest.Reference{Kind: leadReference, ID: id, Args: args},
 	}
-	return event, occurred(&event, "created_time", l.CreatedAt, m.config.Location)
+	announcedAt(&event, l.CreatedAt, m.config.Location)
+	return event
 }

@@ -48,7 +48,7 @@ func (m *Meta) fetched(d *ingest.Delivery) ([]ingest.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	sent, test := p.answers()
+	sent, test := p.answers(m.mapping)
 	lead := m.mapping.Read(sent).Lead
 	lead.ExternalID, lead.Test = id, lead.Test || test
 	lead.FormID = cmp.Or(p.FormID.id(), reference.Args["form_id"], lead.FormID)
@@ -85,8 +85,8 @@ func yesNo(flag text) string {
 
 // answers also tells whether it is a lead of the testing tool. Its dummy texts
 // are left out: they are no numbers and addresses, and would be invalid as such.
-func (p *metaLead) answers() (list []fields.Field, test bool) {
-	var a answers
+func (p *metaLead) answers(mapping *fields.Mapping) (list []fields.Field, test bool) {
+	a := answers{mapping: mapping}
 	for _, answer := range p.Answers {
 		for _, value := range answer.Values {
 			switch {

@@ -85,7 +85,7 @@ func (s *Snapchat) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
 		return nil, err
 	}
 	facts := make(map[string]text, len(snapchatFacts))
-	var a answers
+	a := answers{mapping: s.mapping}
 	for _, field := range sent {
 		if name := normalize.Key(field.Name); snapchatFacts[name] && !s.mapping.Names(field.Name) {
 			facts[name] = text(field.Values[0])

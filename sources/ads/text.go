@@ -80,14 +80,26 @@ func occurred(event *ingest.Event, field string, at text, loc *time.Location) (e
 	return nil
 }
 
+// announcedAt is occurred for what only announces a lead: that its time cannot be
+// read must not keep the lead, which tells its own, from being fetched.
+func announcedAt(event *ingest.Event, at text, loc *time.Location) {
+	if t, zone, err := normalize.Time(string(at), loc); err == nil {
+		event.OccurredAt, event.Zone = t, zone
+	}
+}
+
 // answers gathers what was asked and answered in a form.
 type answers struct {
-	list  []fields.Field
-	index map[string]int
+	mapping *fields.Mapping // of the configuration, or nil
+	list    []fields.Field
+	index   map[string]int
 }
 
 // add notes the answers to a question, several times if need be.
 func (a *answers) add(name string, values ...string) {
+	if name == "work_phone_number" && (a.mapping == nil || !a.mapping.Names(name)) {
+		name = "work_phone"
+	}
 	for _, value := range values {
 		at, known := a.index[name]
 		switch {

@@ -128,7 +128,7 @@ func (t *TikTok) event(p *tiktokLead) (ingest.Event, error) {
 	if id == "" {
 		return ingest.Event{}, fmt.Errorf("%w: no id of the lead in entry", ingest.ErrMalformed)
 	}
-	var a answers
+	a := answers{mapping: t.mapping}
 	for _, change := range p.Changes {
 		a.add(string(change.Field), change.Value...)
 	}

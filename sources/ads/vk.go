@@ -161,7 +161,7 @@ func (v *VK) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
 // answers are under the keys of VK's own questions, and under the text of the
 // community's, whose keys say nothing.
 func (v *VK) answers(l *vkLead) []fields.Field {
-	var a answers
+	a := answers{mapping: v.mapping}
 	for _, answer := range l.Answers {
 		name, question := string(answer.Key), string(answer.Question)
 		switch {

@@ -88,7 +88,7 @@ func (y *YandexDirect) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	var a answers
+	a := answers{mapping: y.mapping}
 	for i, field := range p.Data {
 		name := string(field.Name)
 		if name == "" {
