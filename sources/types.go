@@ -61,9 +61,39 @@ var callTypes = []Type{
 // adTypes are lead forms inside advertisements.
 var adTypes = []Type{
 	{
+		Name: "meta", New: ads.NewMeta, Kind: ingest.LeadKind, Confidence: Documented,
+		About: "Facebook and Instagram lead ads", Verified: "HMAC-SHA256; GET with `verify_token`",
+		Counted: "`leadgen_id`", Fetched: "the lead (Graph API)",
+	},
+	{
 		Name: "google-ads", New: ads.NewGoogleAds, Kind: ingest.LeadKind, Confidence: Documented,
 		About: "Google Ads lead forms", Verified: "`google_key` in the body",
 		Counted: "`lead_id`",
+	},
+	{
+		Name: "tiktok", New: ads.NewTikTok, Kind: ingest.LeadKind, Confidence: ThirdParty,
+		About: "TikTok lead generation", Verified: "token; HMAC-SHA256 if signed, ± 5 min",
+		Counted: "entry's `id`",
+	},
+	{
+		Name: "linkedin", New: ads.NewLinkedIn, Kind: ingest.LeadKind, Confidence: Documented,
+		About: "LinkedIn lead gen forms; a deletion empties the lead", Verified: "HMAC-SHA256; GET with `challengeCode`",
+		Counted: "id of the response", Fetched: "the lead and its form",
+	},
+	{
+		Name: "snapchat", New: ads.NewSnapchat, Kind: ingest.LeadKind, Confidence: ThirdParty,
+		About: "Snapchat lead generation", Verified: "token; HMAC-SHA256 if signed, ± 5 min",
+		Counted: "`lead_id`",
+	},
+	{
+		Name: "vk", New: ads.NewVK, Kind: ingest.LeadKind, Confidence: Documented,
+		About: "lead forms of VK communities", Verified: "`secret` in the body",
+		Counted: "`group_id` and `lead_id`",
+	},
+	{
+		Name: "yandex-direct", New: ads.NewYandexDirect, Kind: ingest.LeadKind, Confidence: Documented,
+		About: "leads of Yandex Direct's Turbo and landing pages", Verified: "nothing is sent; fetched with an OAuth token",
+		Counted: "`Id`", Fetched: "every lead (`leads.get`)",
 	},
 }
 

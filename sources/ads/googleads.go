@@ -2,9 +2,8 @@ package ads
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"maps"
+	"net/http"
 	"strings"
 
 	"github.com/leadgate/leadgate/ingest"
@@ -52,6 +51,19 @@ func (g *GoogleAds) Respond(*ingest.Delivery, []ingest.Event) ingest.Answer {
 	return ingest.Answer{Status: 200, ContentType: "application/json", Body: []byte("{}")}
 }
 
+// Refuse answers as Google asks for, and with what its status does in mind: after
+// a 4xx it never sends the lead again, after a 5xx it does. A wrong key is not
+// mended by trying again; that we are too busy, or that the request came in too
+// slowly, is.
+func (g *GoogleAds) Refuse(r ingest.Refusal) (ingest.Answer, bool) {
+	switch r.Status {
+	case http.StatusTooManyRequests, http.StatusRequestTimeout:
+		r.Status = http.StatusServiceUnavailable
+	}
+	body, err := json.Marshal(map[string]string{"message": r.Message})
+	return ingest.Answer{Status: r.Status, ContentType: "application/json", Body: body}, err == nil
+}
+
 type googleLead struct {
 	LeadID   text `json:"lead_id"`
 	UserData fields.Few[struct {
@@ -80,7 +92,7 @@ func (g *GoogleAds) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
 	if p.LeadID == "" {
 		return nil, fmt.Errorf("%w: no lead_id", ingest.ErrMalformed)
 	}
-	lead := new(fields.Mapping).Read(p.fields()).Lead
+	lead := new(fields.Mapping).Read(p.answers()).Lead
 	lead.ExternalID = string(p.LeadID)
 	lead.FormID, lead.CampaignID = p.FormID.id(), p.CampaignID.id()
 	lead.AdgroupID, lead.AdID = p.AdgroupID.id(), p.CreativeID.id()
@@ -89,40 +101,21 @@ func (g *GoogleAds) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
 	lead.Attrs = map[string]string{
 		"asset_group_id": p.AssetGroupID.id(), "lead_stage": string(p.Stage), "lead_source": string(p.LeadSource),
 	}
-	maps.DeleteFunc(lead.Attrs, func(_, value string) bool { return value == "" })
 	event := ingest.Event{Kind: ingest.LeadKind, Key: string(p.LeadID), Lead: lead}
-	if p.SubmittedAt != "" {
-		var err error
-		event.OccurredAt, event.Zone, err = normalize.Time(string(p.SubmittedAt), g.config.Location)
-		if err != nil {
-			return nil, fmt.Errorf("%w: lead_submit_time: %w", ingest.ErrMalformed, err)
-		}
+	if err := occurred(&event, "lead_submit_time", p.SubmittedAt, g.config.Location); err != nil {
+		return nil, err
 	}
 	return []ingest.Event{event}, nil
 }
 
-// fields are the answers under the ids of their columns. Questions of the
-// advertiser's own have the text of the question instead, if it is told. A
-// person's own address goes before the one at work.
-func (p *googleLead) fields() []fields.Field {
-	list := make([]fields.Field, 0, len(p.UserData))
-	index := make(map[string]int, len(p.UserData))
-	var work []fields.Field
+// answers are under the ids of their columns. Questions of the advertiser's own
+// have the text of the question instead, if it is told.
+func (p *googleLead) answers() []fields.Field {
+	var a answers
 	for _, column := range p.UserData {
-		name := columnName(string(column.ID), string(column.Name))
-		at, known := index[name]
-		switch {
-		case name == "" || column.Value == "":
-		case strings.HasPrefix(name, "work_"):
-			work = append(work, fields.Field{Name: name, Values: []string{string(column.Value)}})
-		case known:
-			list[at].Values = append(list[at].Values, string(column.Value))
-		default:
-			index[name] = len(list)
-			list = append(list, fields.Field{Name: name, Values: []string{string(column.Value)}})
-		}
+		a.add(columnName(string(column.ID), string(column.Name)), string(column.Value))
 	}
-	return append(list, work...)
+	return a.fields()
 }
 
 // columnName returns the name that an answer is kept under. Google's own
@@ -136,33 +129,4 @@ func columnName(id, name string) string {
 		return name
 	}
 	return ""
-}
-
-// text is a JSON string, number, boolean or null, as text. Numbers keep their
-// digits; lists and objects are passed over.
-type text string
-
-var errText = errors.New("not a JSON value")
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (t *text) UnmarshalJSON(value []byte) error {
-	switch {
-	case len(value) == 0:
-		return errText
-	case value[0] == '"':
-		return json.Unmarshal(value, (*string)(t))
-	case value[0] == '{', value[0] == '[', string(value) == "null":
-		*t = ""
-	default:
-		*t = text(value)
-	}
-	return nil
-}
-
-// id returns an id, without the zero that stands for none.
-func (t text) id() string {
-	if t == "0" {
-		return ""
-	}
-	return string(t)
 }

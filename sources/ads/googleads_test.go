@@ -109,3 +109,19 @@ func FuzzGoogleAds_Redact(f *testing.F) {
 		}
 	})
 }
+
+// After a 4xx Google never sends the lead again: only what cannot be mended by
+// sending it again is answered so.
+func TestGoogleAds_Refuse(t *testing.T) {
+	t.Parallel()
+	source, err := ads.NewGoogleAds(config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for status, want := range map[int]int{400: 400, 401: 401, 405: 405, 408: 503, 413: 413, 415: 415, 429: 503, 500: 500, 503: 503} {
+		answer, ok := source.(ingest.Refuser).Refuse(ingest.Refusal{Status: status, Code: "code", Message: `why "so"`})
+		if !ok || answer.Status != want || answer.ContentType != "application/json" || string(answer.Body) != `{"message":"why \"so\""}` {
+			t.Errorf("%d: got %d %s, want %d", status, answer.Status, answer.Body, want)
+		}
+	}
+}
