@@ -40,7 +40,7 @@ const (
 
 // frames are genuine bodies of every JSON type. Each «…» is a value that the
 // tests replace by a hostile one.
-var frames = merged(coreFrames, formFrames, callFrames, adFrames, mailFrames, webhookFrames)
+var frames = merged(coreFrames, formFrames, formFramesB, callFrames, adFrames, mailFrames, webhookFrames)
 
 var coreFrames = map[string]string{
 	"form": `{"id":«"1"»,"name":«"Kim"»,"email":«"kim@example.com"»,"phone":«"+12025550142"»,"message":«"hi"»,
@@ -85,7 +85,7 @@ var coreFrames = map[string]string{
 		"status":«"won"»,"reason":«"x"»,"value":«"12.50"»,"currency":«"EUR"»,"occurred_at":«"2026-01-31T10:00:00Z"»}`,
 }
 
-var signers = merged(formSigners, callSigners, adSigners, mailSigners, webhookSigners)
+var signers = merged(formSigners, formSignersB, callSigners, adSigners, mailSigners, webhookSigners)
 
 func merged[V any](rooms ...map[string]V) map[string]V {
 	all := make(map[string]V)

@@ -40,12 +40,50 @@ var firstParty = []Type{
 	},
 }
 
+// userMethods are for senders that leave the method to their user.
+var userMethods = []string{"GET", "PUT", "PATCH"}
+
 // formTypes are other people's forms.
 var formTypes = []Type{
 	{
 		Name: "typeform", New: forms.NewTypeform, Kind: ingest.LeadKind, Confidence: Documented,
 		About: "Typeform responses", Verified: "HMAC-SHA256",
 		Counted: "response token",
+	},
+	{
+		Name: "gravity-forms", New: forms.NewGravityForms, Kind: ingest.LeadKind, Methods: userMethods, Confidence: Documented,
+		About: "Gravity Forms entries, JSON or form; sent again they replace", Verified: "token or header",
+		Counted: "`form_id:id`, else a hash within the hour",
+	},
+	{
+		Name: "elementor", New: forms.NewElementor, Kind: ingest.LeadKind, Confidence: ThirdParty,
+		About: "Elementor Pro forms, with and without advanced data", Verified: "token",
+		Counted: "a hash within the hour",
+	},
+	{
+		Name: "contact-form-7", New: forms.NewContactForm7, Kind: ingest.LeadKind, Methods: userMethods, Confidence: Documented,
+		About: "Contact Form 7 through CF7 to Webhook: JSON or a text", Verified: "token or header",
+		Counted: "a hash within the hour",
+	},
+	{
+		Name: "wpforms", New: forms.NewWPForms, Kind: ingest.LeadKind, Methods: userMethods, Confidence: ThirdParty,
+		About: "WPForms entries under names of your own", Verified: "token or header",
+		Counted: "`entry_id` or `id`, else a hash within the hour",
+	},
+	{
+		Name: "unbounce", New: forms.NewUnbounce, Kind: ingest.LeadKind, Confidence: Documented,
+		About: "Unbounce pages: form, JSON or XML", Verified: "token, addresses",
+		Counted: "a hash within the hour of submission",
+	},
+	{
+		Name: "tilda", New: forms.NewTilda, Kind: ingest.LeadKind, Confidence: Documented,
+		About: "Tilda forms; its probe is answered", Verified: "API key (field or header) or token",
+		Counted: "`tranid`, else a hash within the hour",
+	},
+	{
+		Name: "zapier-generic", New: forms.NewZapier, Kind: ingest.LeadKind, Methods: []string{"PUT", "PATCH"}, Confidence: ThirdParty,
+		About: "instant forms through Zapier or Make, flat", Verified: "token or header",
+		Counted: "`id` or `lead_id`, else a hash",
 	},
 }
 
@@ -112,5 +150,15 @@ var webhookTypes = []Type{
 		Name: "standard-webhooks", New: webhooks.NewStandard, Kind: ingest.LeadKind, Confidence: Proved,
 		About: "Standard Webhooks with a field mapping", Verified: "HMAC-SHA256 or Ed25519, ± 5 min",
 		Counted: "`webhook-id`",
+	},
+	{
+		Name: "cloudevents", New: webhooks.NewCloudEvents, Kind: ingest.LeadKind, Confidence: Documented,
+		About: "CloudEvents, binary, structured or batch, with a field mapping; its handshake", Verified: "token",
+		Counted: "`source` and `id`",
+	},
+	{
+		Name: "github-style", New: webhooks.NewGitHubStyle, Kind: ingest.LeadKind, Confidence: Proved,
+		About: "webhooks signed as GitHub's, with a field mapping", Verified: "HMAC-SHA256",
+		Counted: "`X-GitHub-Delivery`, else `id` or a hash",
 	},
 }
