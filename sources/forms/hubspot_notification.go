@@ -12,9 +12,9 @@ import (
 	"github.com/leadgate/leadgate/sources/normalize"
 )
 
-// ReferenceHeader is where a fetched delivery tells which reference it answers, as
+// referenceHeader is where a fetched delivery tells which reference it answers, as
 // JSON: {"Kind":…,"ID":…,"Args":{…}}.
-const ReferenceHeader = "Leadgate-Reference"
+const referenceHeader = "Leadgate-Reference"
 
 // HubSpotContact is the Kind of what this source asks to be fetched: the contact
 // whose id in the CRM API is the reference's ID, of the account in Args["portal"].
@@ -101,8 +101,8 @@ func contactKey(portal, id string) string {
 // for, where contacts have been merged since: it is the one asked for that counts.
 func (h *HubSpot) fetched(d *ingest.Delivery) ([]ingest.Event, error) {
 	var reference ingest.Reference
-	if err := json.Unmarshal([]byte(d.Header.Get(ReferenceHeader)), &reference); err != nil || reference.ID == "" {
-		return nil, fmt.Errorf("%w: the header %s names no contact", ingest.ErrMalformed, ReferenceHeader)
+	if err := json.Unmarshal([]byte(d.Header.Get(referenceHeader)), &reference); err != nil || reference.ID == "" {
+		return nil, fmt.Errorf("%w: the header %s names no contact", ingest.ErrMalformed, referenceHeader)
 	}
 	p, err := readPayload(d.Body)
 	if err != nil {

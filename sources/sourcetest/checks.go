@@ -120,7 +120,13 @@ func (r *recorder) Append(_ context.Context, record []byte) error {
 func (c *testCase) through() result {
 	var kept recorder
 	acceptor := ingest.NewAcceptor(map[string]*ingest.Intake{c.intake.Config.Name: c.intake}, &kept)
-	answer, err := acceptor.Accept(context.Background(), clone(c.delivery))
+	var answer ingest.Answer
+	var err error
+	if c.delivery.Method == ingest.Fetched { // it does not come in by the door
+		err = kept.Append(context.Background(), ingest.AppendDelivery(nil, c.delivery))
+	} else {
+		answer, err = acceptor.Accept(context.Background(), clone(c.delivery))
+	}
 	r := result{Verified: !errors.Is(err, ingest.ErrUnverified), Answer: answer}
 	if err != nil {
 		r.Error = err.Error()
