@@ -63,7 +63,7 @@ var formTypes = []Type{
 		Counted: "response id",
 	},
 	{
-		Name: "jotform", New: forms.NewJotform, Kind: ingest.LeadKind, MaxBody: 8 << 20, Confidence: ThirdParty,
+		Name: "jotform", New: forms.NewJotform, Kind: ingest.LeadKind, Confidence: ThirdParty,
 		About: "Jotform submissions; edits replace", Verified: "token",
 		Counted: "submission id",
 	},
