@@ -105,6 +105,30 @@ func TestDecode_NormalisesLead(t *testing.T) {
 	}
 }
 
+// A third party cannot mend what was typed: who can be reached one way is a lead.
+func TestDecode_KeepsWhoCanBeReached(t *testing.T) {
+	t.Parallel()
+	f := func(email, phone, wantEmail, wantPhone string, answer map[string]string) {
+		t.Helper()
+		given := lead(ingest.Lead{Person: ingest.Person{Email: email, Phone: phone, Answers: map[string]string{"q": "a"}}})
+		p := one(t, given).Lead.Person
+		answer["q"] = "a"
+		if p.Email != wantEmail || p.Phone != wantPhone || !maps.Equal(p.Answers, answer) {
+			t.Errorf("%q, %q: got %+v", email, phone, p)
+		}
+		if _, err := decode(true, lead(ingest.Lead{Person: ingest.Person{Email: email, Phone: phone}})); err == nil {
+			t.Errorf("%q, %q: a first party is not told", email, phone)
+		}
+	}
+	f("kim@example.com", "none of yours", "kim@example.com", "", map[string]string{"unreadable_phone": "none of yours"})
+	f("kim at example", "(512) 555-0142", "", "+15125550142", map[string]string{"unreadable_email": "kim at example"})
+	for _, p := range []ingest.Person{{Email: "x"}, {Phone: "1"}, {Email: "x", Phone: "1"}} {
+		if _, err := decode(false, lead(ingest.Lead{Person: p})); err == nil {
+			t.Errorf("%+v: nobody can be reached, and it is no error", p)
+		}
+	}
+}
+
 func TestDecode_Caller(t *testing.T) {
 	t.Parallel()
 	f := func(phone string, call *ingest.Call, want string, good bool) {

@@ -42,11 +42,10 @@ func (c *check) lead(l *ingest.Lead) {
 }
 
 func (c *check) person(p *ingest.Person, call *ingest.Call) {
-	c.email(&p.Email)
 	if call != nil && normalize.Withheld(p.Phone) {
 		p.Phone = ""
 	}
-	c.phone(&p.Phone)
+	c.reach(p)
 	for _, name := range [...]*string{&p.Name, &p.FirstName, &p.LastName, &p.Company} {
 		*name = normalize.Line(*name, maxName)
 	}
@@ -57,32 +56,65 @@ func (c *check) person(p *ingest.Person, call *ingest.Call) {
 	p.Answers = answers(p.Answers)
 }
 
-func (c *check) email(field *string) {
-	if *field = strings.TrimSpace(*field); *field == "" {
+// reach reads the e-mail address and the phone number. A third party cannot mend
+// what a visitor typed: where one of the two can be read, the other is kept as an
+// answer, and the person still is a lead.
+func (c *check) reach(p *ingest.Person) {
+	email, emailWhy := c.readEmail(p.Email)
+	phone, phoneWhy := c.readPhone(p.Phone)
+	keep := func(name, typed string) {
+		p.Answers = maps.Clone(p.Answers)
+		if p.Answers == nil {
+			p.Answers = make(map[string]string)
+		}
+		p.Answers["unreadable_"+name] = typed
+	}
+	switch {
+	case !c.firstParty && emailWhy != "" && phone != "":
+		keep("email", p.Email)
+	case !c.firstParty && phoneWhy != "" && email != "":
+		keep("phone", p.Phone)
+	case emailWhy != "" || phoneWhy != "":
+		c.unless("email", emailWhy)
+		c.unless("phone", phoneWhy)
 		return
 	}
-	email, err := normalize.Email(*field)
-	if err != nil {
-		c.bad("email", err.Error())
-		return
-	}
-	*field = email
+	p.Email, p.Phone = email, phone
 }
 
-func (c *check) phone(field *string) {
-	if *field = strings.TrimSpace(*field); *field == "" {
-		return
+// unless notes that a field is invalid if there is a reason.
+func (c *check) unless(field, reason string) {
+	if reason != "" {
+		c.bad(field, reason)
 	}
-	phone, err := normalize.Phone(*field, c.config.DefaultRegion)
+}
+
+// readEmail returns the address, or "" and why it is none. Nothing is nothing.
+func (c *check) readEmail(typed string) (email, why string) {
+	if strings.TrimSpace(typed) == "" {
+		return "", ""
+	}
+	email, err := normalize.Email(typed)
 	if err != nil {
-		reason := err.Error()
-		if c.config.DefaultRegion == "" && !strings.HasPrefix(*field, "+") {
-			reason += "; without default_region it needs its country code, as in +49…"
-		}
-		c.bad("phone", reason)
-		return
+		return "", err.Error()
 	}
-	*field = phone
+	return email, ""
+}
+
+// readPhone returns the number, or "" and why it is none. Nothing is nothing.
+func (c *check) readPhone(typed string) (phone, why string) {
+	typed = strings.TrimSpace(typed)
+	if typed == "" {
+		return "", ""
+	}
+	phone, err := normalize.Phone(typed, c.config.DefaultRegion)
+	switch {
+	case err == nil:
+		return phone, ""
+	case c.config.DefaultRegion == "" && !strings.HasPrefix(typed, "+"):
+		return "", err.Error() + "; without default_region it needs its country code, as in +49…"
+	}
+	return "", err.Error()
 }
 
 // visit reduces the addresses and reads the tagging of the page under the
@@ -145,8 +177,14 @@ func (c *check) status(s *ingest.Status) {
 	for _, id := range [...]*string{&s.LeadID, &s.ExternalID} {
 		*id = normalize.Line(*id, maxID)
 	}
-	c.email(&s.Email)
-	c.phone(&s.Phone)
+	email, emailWhy := c.readEmail(s.Email)
+	phone, phoneWhy := c.readPhone(s.Phone)
+	if c.unless("email", emailWhy); emailWhy == "" {
+		s.Email = email
+	}
+	if c.unless("phone", phoneWhy); phoneWhy == "" {
+		s.Phone = phone
+	}
 	if s.LeadID == "" && s.ExternalID == "" && s.Email == "" && s.Phone == "" {
 		c.bad("lead_id", "name the lead by lead_id, external_id, email or phone")
 	}
