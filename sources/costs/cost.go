@@ -138,6 +138,9 @@ func (c *Cost) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
 		return nil, err
 	}
 	if len(t.rows) == 0 && t.problems.count == 0 {
+		if t.unit == "record" {
+			return nil, ingest.Ignored("the list of rows is empty")
+		}
 		return nil, ingest.Ignored("the file has a header but no rows")
 	}
 	rows, err := c.readRows(t)

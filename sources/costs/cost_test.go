@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -29,7 +30,7 @@ func config() ingest.SourceConfig {
 
 func TestCost(t *testing.T) {
 	t.Parallel()
-	for _, format := range []string{"csv", "google-ads-csv", "meta-csv"} {
+	for _, format := range costs.Formats() {
 		t.Run(format, func(t *testing.T) { sourcetest.Run(t, harness(format)) })
 	}
 }
@@ -37,6 +38,37 @@ func TestCost(t *testing.T) {
 func FuzzCost(f *testing.F)          { sourcetest.Fuzz(f, harness("csv")) }
 func FuzzCostGoogleAds(f *testing.F) { sourcetest.Fuzz(f, harness("google-ads-csv")) }
 func FuzzCostMeta(f *testing.F)      { sourcetest.Fuzz(f, harness("meta-csv")) }
+
+// Every format's bodies through every format.
+func FuzzCostFormats(f *testing.F) {
+	formats := costs.Formats()
+	for i, format := range formats {
+		dirs, _ := filepath.Glob("testdata/" + format + "/*/request.http")
+		for _, path := range dirs {
+			d, err := sourcetest.Read(path)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(uint8(i), d.Body)
+		}
+	}
+	f.Fuzz(func(t *testing.T, format uint8, body []byte) {
+		events, err := decode(t, map[string]any{"format": formats[int(format)%len(formats)], "source": "x"}, string(body))
+		if err != nil && len(events) > 0 {
+			t.Error("events besides an error")
+		}
+		seen := make(map[string]bool)
+		for _, e := range events {
+			if seen[e.Key] || e.Cost == nil || e.Cost.Slice == "" || e.Cost.Level == "" {
+				t.Fatalf("%+v %+v", e, e.Cost)
+			}
+			seen[e.Key] = true
+			if _, err := time.Parse(time.DateOnly, e.Cost.Day); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
 
 func decode(t testing.TB, options map[string]any, body string) ([]ingest.Event, error) {
 	t.Helper()

@@ -106,6 +106,7 @@ type walker struct {
 	more   map[string]bool
 	depth  int
 
+	listed bool // the list of records is there, full or empty
 	open   bool // inside a record
 	number int  // of the record
 	cells  [columnCount]string
@@ -141,7 +142,9 @@ func readRecords(text []byte, f *format, rows string) (t *table, part bool, err 
 			break
 		}
 		if err == nil {
-			w.around.array = w.around.array || token == json.Delim('[')
+			if token == json.Delim('[') {
+				w.around.array, w.listed = true, w.listed || !w.dec.More()
+			}
 			err = w.value("", token)
 		}
 		if err != nil {
@@ -156,9 +159,13 @@ func readRecords(text []byte, f *format, rows string) (t *table, part bool, err 
 			w.table.column[u.column] = int(u.column)
 		}
 	}
-	if len(w.table.rows) == 0 && w.table.problems.count == 0 {
+	if len(w.table.rows) == 0 {
+		if !w.listed && w.around.values[form.promised] == "" {
+			return nil, false, fmt.Errorf("%w: no list of rows in the JSON", ingest.ErrMalformed)
+		}
 		return w.table, part, nil
 	}
+	w.table.daily = form.daily
 	if err := w.table.usable("the records have", form.daily); err != nil {
 		return nil, false, err
 	}
@@ -229,6 +236,8 @@ func (w *walker) object(path string) error {
 }
 
 func (w *walker) list(path string) error {
+	rows := !w.open && path == w.form.rows
+	w.listed = w.listed || rows
 	for w.dec.More() {
 		token, err := w.dec.Token()
 		if err != nil {
@@ -236,7 +245,9 @@ func (w *walker) list(path string) error {
 		}
 		at := path
 		if _, nested := token.(json.Delim); !nested {
-			at += "[]"
+			if at += "[]"; rows {
+				return fmt.Errorf("%w: a row that is no JSON object", ingest.ErrMalformed)
+			}
 		}
 		if err := w.value(at, token); err != nil {
 			return err

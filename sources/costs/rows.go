@@ -270,7 +270,7 @@ func (r *reading) day(line row) (string, error) {
 		return "", err
 	}
 	if start != end {
-		return "", errors.New("the row is about several days; export the report with a breakdown by day")
+		return "", errors.New("the row is about several days; export the report with a breakdown by day" + with(r.daily))
 	}
 	return start, nil
 }

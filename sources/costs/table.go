@@ -19,6 +19,7 @@ const maxPreamble = 50
 // table is a file cut into cells, with the line that each row begins in.
 type table struct {
 	unit   string // what rows are counted in: "line", or "record" of a JSON body
+	daily  string // how rows by day are asked for, "" if there are several ways
 	header []string
 	width  int
 	column [columnCount]int // index by column, -1 if the file has none
@@ -239,10 +240,7 @@ func newTable(header []string, f *format) (*table, error) {
 func (t *table) usable(where, daily string) error {
 	hasCost := t.column[colCost] >= 0 || t.column[colCostUSD] >= 0
 	hasDate := t.column[colDate] >= 0 || t.column[colStart] >= 0 && t.column[colEnd] >= 0
-	by := "by day"
-	if daily != "" {
-		by += ", with " + daily
-	}
+	by := "by day" + with(daily)
 	switch {
 	case !hasCost && !hasDate && t.unit == "line":
 		return ingest.ErrMalformed
@@ -256,6 +254,13 @@ func (t *table) usable(where, daily string) error {
 		return &headerError{where + " a cost but no date column; export the report " + by}
 	}
 	return nil
+}
+
+func with(what string) string {
+	if what == "" {
+		return ""
+	}
+	return ", with " + what
 }
 
 // skip tells whether a row is no row of the report: blank, a total, or a
