@@ -73,8 +73,10 @@ func platformWords(text string) string {
 
 // foldPath returns a path in the form of the tables.
 func foldPath(path string) string {
-	return strings.ToLower(strings.NewReplacer("_", "", " ", "").Replace(path))
+	return strings.ToLower(pathMarks.Replace(path))
 }
+
+var pathMarks = strings.NewReplacer("_", "", " ", "")
 
 // pathsFrom makes paths of headers.
 func pathsFrom(headers map[string]use) map[string]use {
@@ -95,7 +97,10 @@ const (
 	maxDepth    = 50
 	maxAround   = 64
 	maxGathered = 1 << 10 // bytes of one value
+	maxPath     = 256     // bytes; what lies deeper is of no interest
 )
+
+var nowhere = strings.Repeat(" ", maxPath) // no path has blanks
 
 // walker goes through a body once and keeps what it knows.
 type walker struct {
@@ -224,8 +229,13 @@ func (w *walker) object(path string) error {
 			return err
 		}
 		key, _ := name.(string)
-		if key = foldPath(key); path != "" {
-			key = path + "." + key
+		switch {
+		case len(path)+len(key) >= maxPath:
+			key = nowhere
+		case path != "":
+			key = path + "." + foldPath(key)
+		default:
+			key = foldPath(key)
 		}
 		if err := w.value(key, token); err != nil {
 			return err
