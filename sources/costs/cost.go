@@ -137,15 +137,14 @@ func (c *Cost) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(t.rows) == 0 && t.problems.count == 0 {
-		if t.unit == "record" {
-			return nil, ingest.Ignored("the list of rows is empty")
-		}
-		return nil, ingest.Ignored("the file has a header but no rows")
-	}
 	rows, err := c.readRows(t)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case len(rows) == 0 && t.unit == "record":
+		return nil, ingest.Ignored("the list of rows is empty")
+	case len(rows) == 0:
+		return nil, ingest.Ignored("the file has a header but no rows")
 	}
 	events := make([]ingest.Event, len(rows))
 	for i := range rows {

@@ -35,6 +35,9 @@ func (r *reading) bad(line row, what, format string, args ...any) {
 // readRows reads every row and adds up those of the same grain, which
 // segmented exports (by device, by network) have.
 func (c *Cost) readRows(t *table) ([]costRow, error) {
+	if t.unit == "record" && len(t.rows) == 0 && t.problems.count == 0 {
+		return nil, nil
+	}
 	if t.column[colSource] < 0 && t.column[colPlatform] < 0 && c.source() == "" {
 		return nil, fileError(errors.New("has no source column; add it or set options.source"))
 	}
