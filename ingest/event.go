@@ -160,6 +160,16 @@ type Cost struct {
 	Currency    string // ISO 4217
 	Clicks      *int64 // nil is unknown
 	Impressions *int64
+
+	// Level is what the sender broke its costs down to: account, campaign,
+	// adgroup, ad or keyword; "" if unknown.
+	Level string
+	// Slice names what this is a part of: one day of one account at one level.
+	// Equal names of one source are one slice; "" is none.
+	Slice string
+	// Whole says that the delivery tells all of the slice, so that what earlier
+	// ones told of it, and it does not, is left out.
+	Whole bool
 }
 
 // Status is news of what became of a lead. It names the lead by one of LeadID,

@@ -35,8 +35,9 @@ var firstParty = []Type{
 	},
 	{
 		Name: "cost", New: costs.NewCost, Kind: ingest.CostKind, FirstParty: true, MaxBody: 32 << 20, Confidence: Ours,
-		About: "advertising costs: `csv`, `google-ads-csv`, `meta-csv`", Verified: "token",
-		Counted: "account, day and campaign",
+		About: "advertising costs: `csv`, `ga4`, `google-ads`, `google-ads-csv`, `json`, `linkedin`, `meta`, `meta-csv`, " +
+			"`microsoft-ads`, `tiktok`, `yandex-direct`, `yandex-metrica`",
+		Verified: "token", Counted: "account, day and campaign or ad; a day that comes again replaces it",
 	},
 }
 

@@ -73,7 +73,7 @@ func TestIntegrationDedup_DefaultsAreThoseRecorded(t *testing.T) {
 	// All tables that the sink writes ask for a window of tokens and for fsync.
 	want(t, conn, `SELECT count(), countIf(create_table_query LIKE '%non_replicated_deduplication_window = 10000%'
 		AND create_table_query LIKE '%fsync_after_insert = 1%' AND create_table_query LIKE '%fsync_part_directory = 1%'
-		AND engine = 'ReplacingMergeTree') FROM system.tables WHERE database = currentDatabase() AND name LIKE '%\\_log'`, "7|7")
+		AND engine = 'ReplacingMergeTree') FROM system.tables WHERE database = currentDatabase() AND name LIKE '%\\_log'`, "8|8")
 }
 
 // put inserts one block of numbers, in the months that their thousands give,

@@ -25,7 +25,7 @@ ORDER BY l.received_at, l.lead_id`
 
 var knownOthers = map[ingest.Kind]string{
 	ingest.TouchKind:  "SELECT workspace, touch_id, delivery_id, received_at, version, '' FROM touches WHERE received_at >= fromUnixTimestamp64Micro(toInt64($1), 'UTC')",
-	ingest.CostKind:   "SELECT workspace, cost_id, delivery_id, received_at, version, '' FROM costs WHERE received_at >= fromUnixTimestamp64Micro(toInt64($1), 'UTC')",
+	ingest.CostKind:   "SELECT workspace, cost_id, delivery_id, received_at, version, '' FROM cost_states WHERE received_at >= fromUnixTimestamp64Micro(toInt64($1), 'UTC')",
 	ingest.StatusKind: "SELECT workspace, status_id, delivery_id, received_at, version, contact_id FROM statuses WHERE received_at >= fromUnixTimestamp64Micro(toInt64($1), 'UTC')",
 }
 

@@ -100,12 +100,13 @@ func (c *Comparison) extra(id string, n, limit int) {
 	}
 }
 
-// events is all events that the views show. A cost or call may be told again
-// and again; its delivery is the one that told its state.
+// events is all events that the views show, and the costs that an import left
+// out. A cost or call may be told again and again; its delivery is the one that
+// told its state.
 const events = `(
 	SELECT 'lead' AS kind, workspace, lead_id AS id, delivery_id, received_at FROM leads
 	UNION ALL SELECT 'touch', workspace, touch_id, delivery_id, received_at FROM touches
-	UNION ALL SELECT 'cost', workspace, cost_id, delivery_id, received_at FROM costs
+	UNION ALL SELECT 'cost', workspace, cost_id, delivery_id, received_at FROM cost_states
 	UNION ALL SELECT 'status', workspace, status_id, delivery_id, received_at FROM statuses)`
 
 // ListedEvents compares what accepted deliveries say that they meant with the

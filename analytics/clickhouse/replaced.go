@@ -152,7 +152,12 @@ func (s *Sink) replaced(ctx context.Context, batch *ingest.Batch) ([]insert, err
 	if err != nil {
 		return nil, err
 	}
-	return s.tombstones(ctx, old)
+	inserts, err := s.tombstones(ctx, old)
+	if err != nil {
+		return nil, err
+	}
+	taken, err := s.goneSlices(ctx, replays, batch)
+	return append(inserts, taken), err
 }
 
 // moved tells whether an event stands under another key now.

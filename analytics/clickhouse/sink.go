@@ -165,7 +165,8 @@ func (s *Sink) inserts(batch ingest.Batch) ([]insert, error) {
 		newInsert("contacts_log", contactColumns, leads), // before leads: a lead that is there can be reached
 		newInsert("leads_log", leadColumns, leads),
 		newInsert("touches_log", touchColumns, touches),
-		newInsert("costs_log", costColumns, costs),
+		newInsert("costs_log", costColumns, costs), // before cost_slices_log: nothing is left out before its successor is there
+		newInsert("cost_slices_log", sliceColumns, slicesOf(costs, batch.Outcomes)),
 		newInsert("statuses_log", statusColumns, statuses),
 		newInsert("raw_log", rawColumns, raws),
 		newInsert("deliveries_log", deliveryColumns, outcomes),

@@ -119,6 +119,8 @@ var (
 		fewOf("currency", func(r *eventRow) string { return r.Cost.Currency }),
 		of("clicks", func(r *eventRow) *int64 { return r.Cost.Clicks }),
 		of("impressions", func(r *eventRow) *int64 { return r.Cost.Impressions }),
+		fewOf("level", func(r *eventRow) string { return r.Cost.Level }),
+		fewOf("slice", func(r *eventRow) string { return r.Cost.Slice }),
 		of("received_at", func(r *eventRow) time.Time { return r.ReceivedAt }),
 		of("version", func(r *eventRow) uint64 { return r.Version }),
 	}

@@ -157,7 +157,7 @@ func (r runner) describeViews(ctx context.Context) error {
 		FROM system.columns AS v
 		INNER JOIN system.columns AS l ON l.database = v.database AND l.name = v.name
 		WHERE v.database = $1 AND v.comment = '' AND l.comment != ''
-		  AND l.table = if(v.table IN ('contacts', 'submissions'), 'contacts_log', v.table || '_log')
+		  AND l.table = multiIf(v.table IN ('contacts', 'submissions'), 'contacts_log', v.table = 'cost_states', 'costs_log', v.table || '_log')
 		ORDER BY v.table, v.position`, r.Database)
 	if err != nil {
 		return err

@@ -147,8 +147,8 @@ func TestIntegrationMigrate_AtTheSameTime(t *testing.T) {
 		t.Errorf("pending: %v, %v", pending, err)
 	}
 	var tables uint64
-	if err := conn.QueryRow(t.Context(), "SELECT count() FROM system.tables WHERE database = currentDatabase()").Scan(&tables); err != nil || tables != 15 {
-		t.Errorf("%d tables and views, %v; want 15", tables, err)
+	if err := conn.QueryRow(t.Context(), "SELECT count() FROM system.tables WHERE database = currentDatabase()").Scan(&tables); err != nil || tables != 17 {
+		t.Errorf("%d tables and views, %v; want 17", tables, err)
 	}
 }
 
@@ -220,7 +220,7 @@ func TestIntegrationViews(t *testing.T) {
 	if err != nil || len(silent) != 0 {
 		t.Errorf("columns without a comment: %v, %v", silent, err)
 	}
-	for _, table := range []string{"leads_log", "contacts_log", "touches_log", "costs_log", "statuses_log", "deliveries_log", "raw_log"} {
+	for _, table := range []string{"leads_log", "contacts_log", "touches_log", "costs_log", "statuses_log", "deliveries_log", "raw_log", "cost_slices_log"} {
 		if engine := engineOf(t, conn, table); !strings.Contains(engine, "ReplacingMergeTree(version) PARTITION BY toYYYYMM(received_at)") ||
 			!strings.Contains(engine, "non_replicated_deduplication_window = 10000") {
 			t.Errorf("%s: %s", table, engine)
@@ -232,7 +232,7 @@ func TestIntegrationViews(t *testing.T) {
 func TestIntegrationViews_Readonly(t *testing.T) {
 	t.Parallel()
 	conn := clickhousetest.Open(t)
-	for _, view := range []string{"leads", "contacts", "submissions", "touches", "costs", "statuses", "deliveries"} {
+	for _, view := range []string{"leads", "contacts", "submissions", "touches", "costs", "cost_states", "statuses", "deliveries"} {
 		if err := conn.Exec(t.Context(), "SELECT * FROM "+view+" SETTINGS readonly = 1"); err != nil {
 			t.Errorf("%s: %v", view, err)
 		}

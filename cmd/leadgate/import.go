@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +19,8 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"github.com/leadgate/leadgate/sources/costs"
 )
 
 // importKind is one thing that files can hold.
@@ -27,8 +30,17 @@ type importKind struct {
 	perRequest          int      // records in one delivery; 0: the file as it is
 }
 
+var costsHelp = `The file goes as it is, in one delivery, to a source of type cost, whose
+options.format says what it is: ` + strings.Join(costs.Formats(), ", ") + `.
+
+Importing a day again replaces that day of that account and level (account,
+campaign, adgroup, ad or keyword): what the file leaves out is counted no more.
+--replace rows replaces only the rows that the file has, as when a day comes in
+several files; that is the rule for pages of an API's answer and for the format
+json, which --replace day changes.`
+
 var importKinds = []importKind{
-	{"costs", "advertising costs: the platform's export, whole or not at all",
+	{"costs", "advertising costs: what the platform exports or its API answers, whole or not at all",
 		"leadgate import costs january.csv --source google-costs", []string{"cost"}, 0},
 	{"clicks", "clicks: JSON objects (array or one a line), or CSV with a header",
 		"leadgate import clicks clicks.ndjson --source clicks", []string{"click"}, 500},
@@ -42,25 +54,39 @@ func (a *app) importCommand() *cobra.Command {
 	cmd := group("import", "Send a file through the gateway's own door")
 	cmd.Long = `Import sends a file to the running gateway as deliveries, with the durability,
 deduplication and checks that all deliveries get. Sending a file again counts
-nothing twice.`
+nothing twice.
+
+Costs may be in these formats: ` + strings.Join(costs.Formats(), ", ") + `
+(options.format of the source).`
 	for _, kind := range importKinds {
-		var source, url string
+		var source, url, replace string
 		child := &cobra.Command{
 			Use: kind.use + " FILE", Short: "Import " + kind.short, Example: "  " + kind.example, Args: cobra.ExactArgs(1),
 			RunE: func(cmd *cobra.Command, args []string) error {
-				return a.importFile(cmd.Context(), kind, args[0], source, url)
+				return a.importFile(cmd.Context(), kind, importArgs{args[0], source, url, replace})
 			},
 		}
 		child.Flags().StringVar(&source, "source", "", "name of the source that takes it (required)")
 		child.Flags().StringVar(&url, "url", "", "the gateway's address (default from listen)")
+		if kind.perRequest == 0 {
+			child.Long = costsHelp
+			child.Flags().StringVar(&replace, "replace", "", "day or rows: what is replaced (default by the format)")
+		}
 		cmd.AddCommand(child)
 	}
 	return cmd
 }
 
-func (a *app) importFile(ctx context.Context, kind importKind, path, source, url string) error {
-	if source == "" {
+// importArgs are what the command line says.
+type importArgs struct{ path, source, url, replace string }
+
+func (a *app) importFile(ctx context.Context, kind importKind, args importArgs) error {
+	path, source, url := args.path, args.source, args.url
+	switch {
+	case source == "":
 		return usageError{errors.New("--source is needed: the name of the source that takes the file")}
+	case args.replace != "" && args.replace != "day" && args.replace != "rows":
+		return usageError{fmt.Errorf("--replace: must be day or rows (got %q)", args.replace)}
 	}
 	settings, err := a.settings()
 	if err != nil {
@@ -86,7 +112,10 @@ func (a *app) importFile(ctx context.Context, kind importKind, path, source, url
 		door.token = secrets[0]
 	}
 	if kind.perRequest == 0 {
-		if err := a.sendWhole(ctx, door, text); err != nil {
+		if args.replace != "" {
+			door.url += "?replace=" + args.replace
+		}
+		if err := a.sendWhole(ctx, door, fileType(path, text), text); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
 		_, err := fmt.Fprintf(a.stdout, "%s is accepted\n", path)
@@ -99,9 +128,25 @@ func (a *app) importFile(ctx context.Context, kind importKind, path, source, url
 	return a.sendRecords(ctx, door, path, records, kind.perRequest)
 }
 
-func (a *app) sendWhole(ctx context.Context, door *door, text []byte) error {
+// fileType is the media type of a file, by its name, else by how it begins.
+func fileType(path string, text []byte) string {
+	switch strings.ToLower(filepath.Ext(path)) {
+	case ".json", ".ndjson", ".jsonl":
+		return "application/json"
+	case ".tsv", ".tab":
+		return "text/tab-separated-values"
+	case ".csv":
+		return "text/csv"
+	}
+	if start := bytes.TrimLeft(text, "\ufeff \t\r\n"); len(start) > 0 && (start[0] == '{' || start[0] == '[') {
+		return "application/json"
+	}
+	return "text/csv"
+}
+
+func (a *app) sendWhole(ctx context.Context, door *door, contentType string, text []byte) error {
 	bar := a.progress(int64(len(text)), progressbar.OptionShowBytes(true))
-	err := door.post(ctx, "text/csv", text, bar)
+	err := door.post(ctx, contentType, text, bar)
 	_ = bar.Finish()
 	return err
 }

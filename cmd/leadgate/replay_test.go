@@ -235,7 +235,7 @@ func (w *works) want(query, rows string) {
 // merge has the engine put all parts together, as it may at any time.
 func (w *works) merge() {
 	w.t.Helper()
-	for _, table := range []string{"leads_log", "contacts_log", "touches_log", "costs_log", "statuses_log", "deliveries_log"} {
+	for _, table := range []string{"leads_log", "contacts_log", "touches_log", "costs_log", "cost_slices_log", "statuses_log", "deliveries_log"} {
 		if err := w.conn.Exec(w.t.Context(), "OPTIMIZE TABLE "+table+" FINAL"); err != nil {
 			w.t.Fatal(err)
 		}

@@ -202,15 +202,16 @@ func status(lead, what string, value ingest.Micros) *delivery {
 	}}}
 }
 
-// costFile is one state of a file of n campaigns; a later one restates them.
+// costFile is one state of a file of n campaigns; a later one restates them. Each
+// has an account of its own, or it would replace the others' day.
 func costFile(prefix string, day time.Time, n int, restated int64) *delivery {
 	d := &delivery{kind: "cost file"}
 	var text strings.Builder
-	text.WriteString("date,source,medium,campaign,cost,currency,clicks,impressions\n")
+	text.WriteString("date,source,medium,account,campaign,cost,currency,clicks,impressions\n")
 	for i := range n {
 		campaign := fmt.Sprintf("%s-%d", prefix, i)
 		cost, clicks := ingest.Micros(1_230_000*int64(i+1)+10_000*restated), int64(10*(i+1))+restated
-		fmt.Fprintf(&text, "%s,google,cpc,%s,%s,EUR,%d,%d\n", day.Format(time.DateOnly), campaign, cost, clicks, clicks*30)
+		fmt.Fprintf(&text, "%s,google,cpc,%s,%s,%s,EUR,%d,%d\n", day.Format(time.DateOnly), prefix, campaign, cost, clicks, clicks*30)
 		d.rows = append(d.rows, row{
 			view: costs, id: campaign, cost: cost, clicks: clicks,
 			content: columns(day.Format(time.DateOnly), micros(cost), "EUR", strconv.FormatInt(clicks, 10)),

@@ -17,6 +17,10 @@ func fingerprint(e *ingest.Event) string {
 		Touch  *ingest.Touch
 		Cost   *ingest.Cost
 		Status *ingest.Status
+		// Costs that are told again have to be stored again, or an import that
+		// comes late could replace what a newer one said, and what an import
+		// left out could not come back.
+		Version uint64 `json:",omitempty"`
 	}{Zone: e.Zone, Lead: e.Lead, Touch: e.Touch, Cost: e.Cost, Status: e.Status}
 	if !e.OccurredAt.IsZero() && !e.OccurredAt.Equal(e.ReceivedAt) {
 		content.At = e.OccurredAt.UnixMicro()
@@ -25,6 +29,9 @@ func fingerprint(e *ingest.Event) string {
 		lead := *e.Lead
 		lead.ContactID, lead.Verdict, lead.DuplicateOf = "", "", ""
 		content.Lead = &lead
+	}
+	if e.Cost != nil {
+		content.Version = e.Version
 	}
 	if e.Status != nil {
 		status := *e.Status

@@ -2,6 +2,8 @@ package costs
 
 import (
 	"errors"
+	"math/big"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -13,6 +15,8 @@ var (
 	errAmbiguous = errors.New("may have thousands or decimals; set options.decimal to . or ,")
 	errGroups    = errors.New("its thousands are not grouped by three digits")
 	errCount     = errors.New("not a whole number")
+	errMicros    = errors.New("not a whole number of micros; if amounts are in units, set options.money to units")
+	errWhole     = errors.New("may be micros or whole units; set options.money to micros or units")
 	errCurrency  = errors.New("the amount is marked with another currency")
 )
 
@@ -119,6 +123,40 @@ func (a amount) money(decimal byte, currency string) (ingest.Micros, error) {
 		text = "-" + text
 	}
 	return ingest.ParseMicros(text)
+}
+
+// leastMicros is a hundredth of a unit: amounts are hardly ever less.
+const leastMicros = 10_000
+
+// readMicros reads a whole number of millionths. sure says that it is one.
+func readMicros(text string, sure bool) (ingest.Micros, error) {
+	if whole, fraction, found := strings.Cut(text, "."); found && strings.Trim(fraction, "0") == "" {
+		text = whole
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	switch {
+	case err != nil:
+		return 0, errMicros
+	case !sure && n != 0 && -leastMicros < n && n < leastMicros:
+		return 0, errWhole
+	}
+	return ingest.Micros(n), nil
+}
+
+// A number of JSON, as short as one of money can be.
+var jsonNumber = regexp.MustCompile(`^-?[0-9]{1,18}(\.[0-9]{0,40})?([eE][+-]?[0-9]{1,2})?$`)
+
+// rounded returns a number of JSON as decimal text with six decimals. Programs
+// write more, as in "57.43000000000001".
+func rounded(text string) (string, bool) {
+	if !jsonNumber.MatchString(text) {
+		return text, false
+	}
+	number, ok := new(big.Rat).SetString(text)
+	if !ok {
+		return text, false
+	}
+	return number.FloatString(6), true
 }
 
 // count reads a whole number that is not negative.

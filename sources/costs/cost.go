@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"mime"
+	"net/url"
 	"strings"
 
 	"golang.org/x/text/currency"
@@ -28,15 +29,32 @@ const maxProblems = 50
 // Cost is the source type "cost": a file of what was spent per day, sent with
 // a token. Its options:
 //
-//	format       csv (the default), google-ads-csv or meta-csv
+//	format       csv (the default), json, or one of the platforms' own; see formats
 //	account      the account the file is about, if it has no such column
 //	source       what its rows are to be matched with as utm_source
 //	medium       and as utm_medium
 //	date_format  DMY or MDY, for dates like 1/4/2026
 //	decimal      "." or ",", for amounts like 1.234
+//	money        units or micros, where amounts are in other than the format says
+//	mapping      for columns (as in csv) their names in the file: {cost: Net spend};
+//	             in JSON, paths: {cost: metrics.cost_micros}
+//	rows         for JSON, the path of the list of records: data.items
+//	replace      day or rows
 //
-// Rows of one day, campaign, ad (and so on) are added up. A later file
-// replaces the days and campaigns that it names: platforms restate the past.
+// Rows of one day, campaign, ad (and so on) are added up. The currency of a row is
+// that of its column, else of the header of its amount, else the source's.
+//
+// Importing a day again replaces it: platforms restate the past. With replace:
+// day a delivery tells all costs of the days in it, for each account and level
+// (account, campaign, adgroup, ad or keyword: the finest that it has columns for),
+// and what earlier deliveries told of these and it does not is counted no more.
+// Where the platform or utm_source stands in the rows, each is an account of its
+// own; files that do not name the account are all about one, so give each account
+// a source. With replace: rows a delivery replaces the rows that it has, and
+// nothing vanishes. The default is day for tables and for JSON answers that are
+// whole, and rows for pages of an answer and for the format json. A sender can say
+// it for one delivery: POST /in/costs?replace=rows. Which of two deliveries is
+// later goes by the time of receipt, whenever they are counted.
 type Cost struct {
 	config  ingest.SourceConfig
 	options options
@@ -44,13 +62,23 @@ type Cost struct {
 }
 
 type options struct {
-	Format     string `json:"format"`
-	Account    string `json:"account"`
-	Source     string `json:"source"`
-	Medium     string `json:"medium"`
-	DateFormat string `json:"date_format"`
-	Decimal    string `json:"decimal"`
+	Format     string            `json:"format"`
+	Account    string            `json:"account"`
+	Source     string            `json:"source"`
+	Medium     string            `json:"medium"`
+	DateFormat string            `json:"date_format"`
+	Decimal    string            `json:"decimal"`
+	Money      string            `json:"money"`
+	Mapping    map[string]string `json:"mapping"`
+	Rows       string            `json:"rows"`
+	Replace    string            `json:"replace"`
 }
+
+// What a delivery replaces.
+const (
+	replaceDay  = "day"
+	replaceRows = "rows"
+)
 
 // NewCost returns a source of type "cost". Errors name the configuration key.
 func NewCost(config ingest.SourceConfig) (ingest.Source, error) {
@@ -63,17 +91,25 @@ func NewCost(config ingest.SourceConfig) (ingest.Source, error) {
 	}
 	c.options.Format = cmp.Or(c.options.Format, "csv")
 	if c.format = formats[c.options.Format]; c.format == nil {
-		return nil, fmt.Errorf("options.format: must be csv, google-ads-csv or meta-csv (got %q)", c.options.Format)
+		return nil, fmt.Errorf("options.format: must be one of %s (got %q)", strings.Join(Formats(), ", "), c.options.Format)
 	}
-	switch c.options.DateFormat = strings.ToUpper(c.options.DateFormat); c.options.DateFormat {
-	case "", dayFirst, monthFirst:
-	default:
-		return nil, fmt.Errorf("options.date_format: must be DMY or MDY (got %q)", c.options.DateFormat)
+	c.options.DateFormat = strings.ToUpper(c.options.DateFormat)
+	for _, o := range [...]struct{ name, value, one, other string }{
+		{"date_format", c.options.DateFormat, dayFirst, monthFirst},
+		{"decimal", c.options.Decimal, ".", ","},
+		{"money", c.options.Money, string(inUnits), string(inMicros)},
+		{"replace", c.options.Replace, replaceDay, replaceRows},
+	} {
+		if o.value != "" && o.value != o.one && o.value != o.other {
+			return nil, fmt.Errorf("options.%s: must be %s or %s (got %q)", o.name, o.one, o.other, o.value)
+		}
 	}
-	switch c.options.Decimal {
-	case "", ".", ",":
-	default:
-		return nil, fmt.Errorf("options.decimal: must be . or , (got %q)", c.options.Decimal)
+	if c.options.Rows != "" && c.format.json == nil {
+		return nil, fmt.Errorf("options.rows: the format %s is no JSON", c.options.Format)
+	}
+	var err error
+	if c.format, err = c.format.mapped(c.options.Mapping); err != nil {
+		return nil, err
 	}
 	if config.Currency != "" && !knownCurrency(config.Currency) {
 		return nil, fmt.Errorf("currency: not an ISO 4217 code (got %q)", config.Currency)
@@ -86,29 +122,69 @@ func (c *Cost) Verify(d *ingest.Delivery) error { return signature.Token(d, c.co
 
 // Decode reads the whole file, or refuses it with the lines at fault.
 func (c *Cost) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
-	if err := checkMediaType(d.Header.Get("Content-Type")); err != nil {
+	if err := c.checkMediaType(d.Header.Get("Content-Type")); err != nil {
 		return nil, err
 	}
 	text, err := decodeText(d.Body)
 	if err != nil {
 		return nil, fileError(err)
 	}
-	t, err := readTable(text, c.format)
+	t, part, err := c.read(text)
 	if err != nil {
 		return nil, fileError(err)
 	}
-	rows, err := c.readRows(t)
+	whole, err := c.replacesDays(d, part)
 	if err != nil {
 		return nil, err
 	}
-	if len(rows) == 0 {
+	rows, err := c.readRows(t)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(rows) == 0 && t.unit == "record":
+		return nil, ingest.Ignored("the list of rows is empty")
+	case len(rows) == 0:
 		return nil, ingest.Ignored("the file has a header but no rows")
 	}
 	events := make([]ingest.Event, len(rows))
 	for i := range rows {
+		rows[i].cost.Whole = whole
 		events[i] = ingest.Event{Kind: ingest.CostKind, Key: rows[i].key, Mutable: true, Cost: &rows[i].cost}
 	}
 	return events, nil
+}
+
+// read cuts the file into rows. part says that it is only a part of what it is
+// about.
+func (c *Cost) read(text []byte) (t *table, part bool, err error) {
+	switch structured := isJSON(text); {
+	case c.format.json != nil && (structured || c.format.columns == nil):
+		return readRecords(text, c.format, c.options.Rows)
+	case structured:
+		return nil, false, fmt.Errorf("is JSON, but the format %s is a table of text", c.options.Format)
+	}
+	if err := checkLines(text); err != nil {
+		return nil, false, err
+	}
+	t, err = readTable(text, c.format)
+	return t, false, err
+}
+
+// replacesDays tells whether the delivery tells all of its days.
+func (c *Cost) replacesDays(d *ingest.Delivery, part bool) (bool, error) {
+	replace := c.options.Replace
+	if at, err := url.Parse(d.URL); err == nil && at.Query().Has("replace") {
+		replace = at.Query().Get("replace")
+	}
+	switch replace {
+	case replaceDay, replaceRows:
+		return replace == replaceDay, nil
+	case "":
+		return !part, nil
+	}
+	invalid := &ingest.InvalidError{}
+	invalid.Add("replace", "must be %s or %s", replaceDay, replaceRows)
+	return false, invalid
 }
 
 // fileError turns what is wrong with a file as a whole into the answer that
@@ -125,10 +201,10 @@ func fileError(err error) error {
 
 // checkMediaType refuses what is surely no text file. Command-line tools send
 // CSV under many names, so the rest is let through.
-func checkMediaType(header string) error {
+func (c *Cost) checkMediaType(header string) error {
 	mediaType, _, _ := mime.ParseMediaType(header)
 	switch {
-	case mediaType == "application/json", strings.HasPrefix(mediaType, "multipart/"),
+	case mediaType == "application/json" && c.format.json == nil, strings.HasPrefix(mediaType, "multipart/"),
 		strings.Contains(mediaType, "spreadsheetml"), strings.HasPrefix(mediaType, "image/"):
 		return fmt.Errorf("%w: %s; send the file itself as text/csv", ingest.ErrMediaType, mediaType)
 	}

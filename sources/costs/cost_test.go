@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -29,7 +31,7 @@ func config() ingest.SourceConfig {
 
 func TestCost(t *testing.T) {
 	t.Parallel()
-	for _, format := range []string{"csv", "google-ads-csv", "meta-csv"} {
+	for _, format := range costs.Formats() {
 		t.Run(format, func(t *testing.T) { sourcetest.Run(t, harness(format)) })
 	}
 }
@@ -37,6 +39,37 @@ func TestCost(t *testing.T) {
 func FuzzCost(f *testing.F)          { sourcetest.Fuzz(f, harness("csv")) }
 func FuzzCostGoogleAds(f *testing.F) { sourcetest.Fuzz(f, harness("google-ads-csv")) }
 func FuzzCostMeta(f *testing.F)      { sourcetest.Fuzz(f, harness("meta-csv")) }
+
+// Every format's bodies through every format.
+func FuzzCostFormats(f *testing.F) {
+	formats := costs.Formats()
+	for i, format := range formats {
+		dirs, _ := filepath.Glob("testdata/" + format + "/*/request.http")
+		for _, path := range dirs {
+			d, err := sourcetest.Read(path)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(uint8(i), d.Body)
+		}
+	}
+	f.Fuzz(func(t *testing.T, format uint8, body []byte) {
+		events, err := decode(t, map[string]any{"format": formats[int(format)%len(formats)], "source": "x"}, string(body))
+		if err != nil && len(events) > 0 {
+			t.Error("events besides an error")
+		}
+		seen := make(map[string]bool)
+		for _, e := range events {
+			if seen[e.Key] || e.Cost == nil || e.Cost.Slice == "" || e.Cost.Level == "" {
+				t.Fatalf("%+v %+v", e, e.Cost)
+			}
+			seen[e.Key] = true
+			if _, err := time.Parse(time.DateOnly, e.Cost.Day); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
 
 func decode(t testing.TB, options map[string]any, body string) ([]ingest.Event, error) {
 	t.Helper()
@@ -74,7 +107,36 @@ func TestCost_RestatedRowsKeepTheirKey(t *testing.T) {
 	f("renamed campaign with an id", withID, strings.Replace(withID, ",a,", ",b,", 1), nil, true)
 	f("other campaign", named, strings.Replace(named, ",a,", ",b,", 1), nil, false)
 	f("other day", named, strings.Replace(named, "01-04", "01-05", 1), nil, false)
+	f("a level that the row does not show", named, strings.NewReplacer("campaign,", "campaign,ad,", ",a,", ",a,,").Replace(named), nil, false)
 	f("an option set later", named, named, map[string]any{"medium": "ppc", "account": "x"}, true)
+}
+
+// A slice is one day of one account at one level, whatever the rows say.
+func TestCost_Slices(t *testing.T) {
+	t.Parallel()
+	slice := func(header, line string, options map[string]any) string {
+		t.Helper()
+		events, err := decode(t, options, header+"\n"+line+"\n")
+		if err != nil || len(events) != 1 || !events[0].Cost.Whole {
+			t.Fatalf("%s: %d events, %v", line, len(events), err)
+		}
+		return events[0].Cost.Slice
+	}
+	const header = "date,source,medium,account,campaign_id,campaign,cost,clicks"
+	one := slice(header, "2026-01-04,google,cpc,1,7,a,1.00,5", nil)
+	f := func(what, header, line string, options map[string]any, same bool) {
+		t.Helper()
+		if got := slice(header, line, options) == one; got != same {
+			t.Errorf("%s: same slice %v, want %v", what, got, same)
+		}
+	}
+	f("another campaign", header, "04.01.2026,Google,display,1,8,b,2.00,6", nil, true)
+	f("an option set later", header, "2026-01-04,google,cpc,1,7,a,1.00,5", map[string]any{"account": "9", "medium": "x"}, true)
+	f("no name", header, "2026-01-04,google,cpc,1,,,1.00,5", nil, true)
+	f("another day", header, "2026-01-05,google,cpc,1,7,a,1.00,5", nil, false)
+	f("another account", header, "2026-01-04,google,cpc,2,7,a,1.00,5", nil, false)
+	f("another platform", header, "2026-01-04,bing,cpc,1,7,a,1.00,5", nil, false)
+	f("a finer level", header+",ad", "2026-01-04,google,cpc,1,7,a,1.00,5,", nil, false)
 }
 
 func TestCost_TooManyRows(t *testing.T) {
@@ -125,8 +187,78 @@ func TestNewCost_Refuses(t *testing.T) {
 	f(option("date_format", "YDM"), "options.date_format")
 	f(option("decimal", ";"), "options.decimal")
 	f(option("fromat", "csv"), "fromat")
+	f(option("format", "excel"), "csv, ga4, google-ads, google-ads-csv, json, linkedin, meta, meta-csv, microsoft-ads, tiktok, yandex-direct, yandex-metrica")
+	f(option("money", "cents"), "options.money")
+	f(option("replace", "week"), "options.replace")
+	f(option("rows", "data"), "options.rows")
+	f(option("mapping", map[string]any{"costs": "x"}), "options.mapping")
+	f(option("mapping", map[string]any{"cost": " "}), "options.mapping.cost")
+	f(option("mapping", map[string]any{"cost": "x", "clicks": "X"}), "another column")
 	f(func(c *ingest.SourceConfig) { c.Currency = "EURO" }, "currency")
 	f(func(c *ingest.SourceConfig) { c.Secrets = nil }, "secret")
+}
+
+// What a body can make us allocate grows with its size and no faster.
+func TestCost_HostileJSON(t *testing.T) {
+	spent := func(format, body string) uint64 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, _ = decode(t, map[string]any{"format": format}, body)
+		runtime.ReadMemStats(&after)
+		return after.TotalAlloc - before.TotalAlloc
+	}
+	for name, body := range map[string]func(n int) string{
+		"long key above many": func(n int) string {
+			return `{"` + strings.Repeat("a", n/2) + `":{` + strings.Repeat(`"b":1,`, n/12) + `"c":1}}`
+		},
+		"long key in a record": func(n int) string {
+			return `{"data":[{"` + strings.Repeat("a", n/2) + `":{` + strings.Repeat(`"b":1,`, n/12) + `"c":1}}]}`
+		},
+		"many paths":      func(n int) string { return `{"a":[` + strings.Repeat(`{"b":"c"},`, n/10) + `{}]}` },
+		"empty records":   func(n int) string { return `{"data":[` + strings.Repeat(`{},`, n/3) + `{}]}` },
+		"pivots":          func(n int) string { return `{"elements":[{"pivotValues":[` + strings.Repeat(`"x",`, n/4) + `"x"]}]}` },
+		"keys of records": func(n int) string { return `{"data":[{` + strings.Repeat(`"spend":"1",`, n/12) + `"a":1}]}` },
+		"deep":            func(n int) string { return strings.Repeat("[", n) },
+		"digits": func(n int) string {
+			return `{"data":[{"spend":` + strings.Repeat("1", n) + `,"date_start":"2026-01-04","date_stop":"2026-01-04"}]}`
+		},
+		"error": func(n int) string { return `{"error":{"message":"` + strings.Repeat("a ", n/2) + `"}}` },
+	} {
+		for _, format := range []string{"meta", "linkedin", "json"} {
+			const small, large = 64 << 10, 512 << 10
+			few, many := spent(format, body(small)), spent(format, body(large))
+			if many > 12*few+(1<<20) || many > 200*large {
+				t.Errorf("%s, %s: %d bytes for %d, %d for %d", format, name, few, small, many, large)
+			}
+		}
+	}
+}
+
+func BenchmarkCostJSON(b *testing.B) {
+	var body bytes.Buffer
+	body.WriteString(`{"data":[`)
+	for i := range 1000 {
+		if i > 0 {
+			body.WriteByte(',')
+		}
+		fmt.Fprintf(&body, `{"account_id":"1","account_currency":"EUR","campaign_id":"%d","campaign_name":"c","spend":"%d.50","clicks":"3","impressions":"9",`+
+			`"actions":[{"action_type":"lead","value":"3"}],"date_start":"2026-01-04","date_stop":"2026-01-04"}`, i, i)
+	}
+	body.WriteString(`]}`)
+	c := config()
+	c.Options = map[string]any{"format": "meta"}
+	source, err := costs.NewCost(c)
+	if err != nil {
+		b.Fatal(err)
+	}
+	d := &ingest.Delivery{ReceivedAt: time.Unix(1767614400, 0), Body: body.Bytes()}
+	b.SetBytes(int64(body.Len()))
+	b.ReportAllocs()
+	for b.Loop() {
+		if events, err := source.Decode(d); err != nil || len(events) != 1000 {
+			b.Fatal(len(events), err)
+		}
+	}
 }
 
 func BenchmarkCost(b *testing.B) {

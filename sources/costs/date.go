@@ -17,6 +17,7 @@ const (
 var (
 	errDate      = errors.New("not a date that can be read; write 2026-01-31")
 	errYear      = errors.New("the year needs four digits")
+	errRange     = errors.New("is about several days; export the report by day")
 	errHour      = errors.New("has a time of day; export the report by day")
 	errDateOrder = errors.New("may be day/month or month/day; set options.date_format to DMY or MDY")
 )
@@ -52,10 +53,31 @@ func parseDate(text string) (date, error) {
 
 // cutClock cuts a time of day off a date in ISO form.
 func cutClock(text string) (day, clock string, found bool) {
-	if len(text) < 13 || text[4] != '-' || strings.IndexByte(" T|", text[10]) < 0 {
+	if len(text) < 12 || text[4] != '-' || strings.IndexByte(" T|", text[10]) < 0 {
 		return text, "", false
 	}
 	return text[:10], text[11:], true
+}
+
+// oneDay returns the day of a range in ISO form that is one ("2026-01-04/2026-01-04").
+func oneDay(text string) (string, error) {
+	from, to, found := strings.Cut(strings.TrimSpace(text), "/")
+	switch {
+	case !found || len(from) != len(time.DateOnly) || from[4] != '-':
+		return text, nil
+	case from != to:
+		return "", errRange
+	}
+	return from, nil
+}
+
+// hourless cuts off which hour of its day a cell is about.
+func hourless(text string) string {
+	text = strings.TrimSpace(text)
+	if day, clock, timed := cutClock(text); timed && strings.Trim(clock, "0123456789:") == "" {
+		return day
+	}
+	return text
 }
 
 func figures(parts []string, separator string) (date, error) {

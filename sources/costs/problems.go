@@ -6,7 +6,7 @@ import (
 	"github.com/leadgate/leadgate/ingest"
 )
 
-// problems gathers what is wrong with a file, by line.
+// problems gathers what is wrong with a file, by line or record.
 type problems struct {
 	fields  ingest.InvalidError
 	count   int
@@ -14,13 +14,13 @@ type problems struct {
 }
 
 // add notes a problem; reasons do not repeat what the cell says.
-func (p *problems) add(line int, what, format string, args ...any) {
+func (p *problems) add(unit string, line int, what, format string, args ...any) {
 	if p.count == maxProblems {
 		p.dropped++
 		return
 	}
 	p.count++
-	p.fields.Add(fmt.Sprintf("line %d: %s", line, what), format, args...)
+	p.fields.Add(fmt.Sprintf("%s %d: %s", unit, line, what), format, args...)
 }
 
 // err returns an *ingest.InvalidError, or nil if there was no problem.

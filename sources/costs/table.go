@@ -18,12 +18,17 @@ const maxPreamble = 50
 
 // table is a file cut into cells, with the line that each row begins in.
 type table struct {
+	unit   string // what rows are counted in: "line", or "record" of a JSON body
+	daily  string // how rows by day are asked for, "" if there are several ways
 	header []string
 	width  int
 	column [columnCount]int // index by column, -1 if the file has none
 	// currency is what the header of the cost column says, as in "Cost (EUR)".
 	currency string
 	rows     []row
+	// said is how many rows the file says it has, -1 if it does not; counted is
+	// how many there are, totals apart.
+	said, counted int
 	// problems are the rows that could not be cut into cells.
 	problems problems
 }
@@ -36,10 +41,16 @@ type row struct {
 // cell returns the trimmed cell of a column, "" if the file has no such
 // column or the cell says that there is no value.
 func (t *table) cell(r row, c column) string {
+	if text := t.text(r, c); !noValue(text) {
+		return text
+	}
+	return ""
+}
+
+// text is cell with the marks for no value left as they are.
+func (t *table) text(r row, c column) string {
 	if i := t.column[c]; i >= 0 && i < len(r.cells) {
-		if text := strings.TrimSpace(r.cells[i]); !noValue(text) {
-			return text
-		}
+		return strings.TrimSpace(r.cells[i])
 	}
 	return ""
 }
@@ -56,34 +67,63 @@ func readTable(text []byte, f *format) (*table, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := csv.NewReader(bytes.NewReader(body))
-	r.Comma, r.FieldsPerRecord = comma, -1
+	next := rowReader(body, comma, f.unquoted)
 	for {
-		cells, err := r.Read()
+		cells, at, err := next()
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		var parse *csv.ParseError
 		if errors.As(err, &parse) {
-			t.problems.add(line+parse.StartLine-1, "row", "%s", quoting(parse.Err))
+			t.problems.add(t.unit, line+parse.StartLine-1, "row", "%s", quoting(parse.Err))
 			continue
 		}
-		at, _ := r.FieldPos(0)
 		candidate := row{line: line + at - 1, cells: cells}
 		if t.skip(candidate, f) {
 			continue
 		}
+		t.counted++
 		if cells, ok := fit(cells, t.width); ok {
 			candidate.cells = cells
 		} else {
-			t.problems.add(candidate.line, "row", "has %d cells where the header has %d", len(cells), t.width)
+			t.problems.add(t.unit, candidate.line, "row", "has %d cells where the header has %d", len(cells), t.width)
 			continue
 		}
 		if t.rows = append(t.rows, candidate); len(t.rows) > maxRows {
 			return nil, fmt.Errorf("has more than %d rows; split it by date", maxRows)
 		}
 	}
+	if t.counted < t.said && t.problems.count == 0 {
+		return nil, fmt.Errorf("is cut off: it says that it has %d rows, and has %d", t.said, t.counted)
+	}
 	return t, nil
+}
+
+// rowReader returns what reads a row after the other, with the number of its
+// line, from 1. In an unquoted file a quote is a sign like any other.
+func rowReader(body []byte, comma rune, unquoted bool) func() (cells []string, line int, err error) {
+	if !unquoted {
+		r := csv.NewReader(bytes.NewReader(body))
+		r.Comma, r.FieldsPerRecord = comma, -1
+		return func() ([]string, int, error) {
+			cells, err := r.Read()
+			if err != nil {
+				return nil, 0, err
+			}
+			line, _ := r.FieldPos(0)
+			return cells, line, nil
+		}
+	}
+	line := 0
+	return func() ([]string, int, error) {
+		if len(body) == 0 {
+			return nil, 0, io.EOF
+		}
+		text, rest, _ := bytes.Cut(body, []byte("\n"))
+		body = rest
+		line++
+		return strings.Split(strings.TrimSuffix(string(text), "\r"), string(comma)), line, nil
+	}
 }
 
 func quoting(err error) string {
@@ -111,17 +151,24 @@ func fit(cells []string, width int) ([]string, bool) {
 // not be CSV, so lines are tried one by one.
 func findHeader(text []byte, f *format) (t *table, body []byte, line int, comma rune, err error) {
 	var near error
+	said := -1
 	for line = 1; line <= maxPreamble+1 && len(text) > 0; line++ {
 		first, rest, _ := bytes.Cut(text, []byte("\n"))
-		for _, separator := range [...]rune{',', ';', '\t'} {
-			r := csv.NewReader(bytes.NewReader(first))
-			r.Comma = separator
-			cells, err := r.Read()
+		for _, separator := range separators(f) {
+			cells, _, err := rowReader(first, separator, f.unquoted)()
 			if err != nil {
 				continue
 			}
+			if f.note != nil && len(cells) == 1 {
+				n, err := f.note(strings.TrimSpace(cells[0]))
+				if err != nil {
+					return nil, nil, 0, 0, fmt.Errorf("line %d: %w", line, err)
+				}
+				said = max(said, n)
+			}
 			found, err := newTable(cells, f)
 			if err == nil {
+				found.said = said
 				return found, rest, line + 1, separator, nil
 			}
 			var refused *headerError
@@ -137,6 +184,14 @@ func findHeader(text []byte, f *format) (t *table, body []byte, line int, comma 
 	return nil, nil, 0, 0, fmt.Errorf("has no header row with a date and a cost column in its first %d lines", maxPreamble)
 }
 
+// separators are tried in turn; a line of one cell is one with any of them.
+func separators(f *format) []rune {
+	if f.unquoted {
+		return []rune{'\t'}
+	}
+	return []rune{',', ';', '\t'}
+}
+
 // headerError is a row that is meant as the header, but cannot be used.
 type headerError struct{ reason string }
 
@@ -144,7 +199,7 @@ func (e *headerError) Error() string { return e.reason }
 
 func newTable(header []string, f *format) (*table, error) {
 	header, _ = fit(header, 1)
-	t := &table{header: header, width: len(header)}
+	t := &table{unit: "line", header: header, width: len(header)}
 	var rank [columnCount]int
 	for c := range t.column {
 		t.column[c] = -1
@@ -165,24 +220,47 @@ func newTable(header []string, f *format) (*table, error) {
 			}
 		}
 	}
-	hasCost := t.column[colCost] >= 0
-	hasDate := t.column[colDate] >= 0 || t.column[colStart] >= 0 && t.column[colEnd] >= 0
-	switch {
-	case !hasCost && !hasDate:
-		return nil, ingest.ErrMalformed
-	case !hasCost:
-		return nil, &headerError{"the header has a date but no cost column"}
-	case t.column[colPeriod] >= 0 && t.column[colDate] < 0:
-		return nil, &headerError{"the rows are weeks or months; export the report by day"}
-	case !hasDate:
-		return nil, &headerError{"the header has a cost but no date column; export the report by day"}
-	case clash != "":
+	if err := t.usable("the header has", ""); err != nil {
+		return nil, err
+	}
+	if clash == "" {
+		clash = f.misspelt(header, t)
+	}
+	if clash == "" {
+		clash = lacking(f.columns, t)
+	}
+	if clash != "" {
 		return nil, &headerError{clash}
 	}
-	if misspelt := f.misspelt(header, t); misspelt != "" {
-		return nil, &headerError{misspelt}
-	}
 	return t, nil
+}
+
+// usable tells whether there are a cost and a day. daily says how to ask for
+// rows by day.
+func (t *table) usable(where, daily string) error {
+	hasCost := t.column[colCost] >= 0 || t.column[colCostUSD] >= 0
+	hasDate := t.column[colDate] >= 0 || t.column[colStart] >= 0 && t.column[colEnd] >= 0
+	by := "by day" + with(daily)
+	switch {
+	case !hasCost && !hasDate && t.unit == "line":
+		return ingest.ErrMalformed
+	case !hasCost && !hasDate:
+		return &headerError{where + " neither a date nor a cost"}
+	case !hasCost:
+		return &headerError{where + " a date but no cost column"}
+	case t.column[colPeriod] >= 0 && t.column[colDate] < 0:
+		return &headerError{"the rows are weeks or months; export the report " + by}
+	case !hasDate:
+		return &headerError{where + " a cost but no date column; export the report " + by}
+	}
+	return nil
+}
+
+func with(what string) string {
+	if what == "" {
+		return ""
+	}
+	return ", with " + what
 }
 
 // skip tells whether a row is no row of the report: blank, a total, or a
@@ -201,9 +279,13 @@ func (t *table) skip(r row, f *format) bool {
 	}
 	date := t.cell(r, firstColumn(t, colDate, colStart))
 	if isTotal(first) && (date == "" || isTotal(date)) {
+		if f.note != nil {
+			n, _ := f.note(first)
+			t.said = max(t.said, n)
+		}
 		return true
 	}
-	if filled == 1 && t.width > 2 && (strings.HasPrefix(first, "©") || strings.HasPrefix(first, "@2")) {
+	if filled == 1 && t.width > 1 && (strings.HasPrefix(first, "©") || strings.HasPrefix(first, "@2")) {
 		return true
 	}
 	// Meta's summary row has no name for itself: only its dimensions are empty.

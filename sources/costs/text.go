@@ -24,7 +24,7 @@ func decodeText(body []byte) ([]byte, error) {
 	case len(body) >= 4 && body[0] == 0 && body[1] != 0 && body[2] == 0:
 		return fromUTF16(body, unicode.BigEndian)
 	}
-	return checked(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")))
+	return notEmpty(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")))
 }
 
 func fromUTF16(body []byte, order unicode.Endianness) ([]byte, error) {
@@ -32,25 +32,30 @@ func fromUTF16(body []byte, order unicode.Endianness) ([]byte, error) {
 	if err != nil || len(body)%2 != 0 {
 		return nil, errors.New("is cut off: it begins as UTF-16 text")
 	}
-	return checked(text)
+	return notEmpty(text)
+}
+
+func notEmpty(text []byte) ([]byte, error) {
+	if len(bytes.TrimSpace(text)) == 0 {
+		return nil, fmt.Errorf("%w: the file is empty", ingest.ErrMalformed)
+	}
+	return text, nil
 }
 
 // maxLine bounds a line, in bytes: what is longer is no table.
 const maxLine = 64 << 10
 
-func checked(text []byte) ([]byte, error) {
-	if len(bytes.TrimSpace(text)) == 0 {
-		return nil, fmt.Errorf("%w: the file is empty", ingest.ErrMalformed)
-	}
+// checkLines refuses what is no table of text.
+func checkLines(text []byte) error {
 	number := 0
 	for line := range bytes.Lines(text) {
 		number++
 		switch {
 		case !utf8.Valid(line), bytes.IndexByte(line, 0) >= 0:
-			return nil, fmt.Errorf("line %d is neither UTF-8 nor UTF-16 text; save the file as UTF-8", number)
+			return fmt.Errorf("line %d is neither UTF-8 nor UTF-16 text; save the file as UTF-8", number)
 		case len(line) > maxLine:
-			return nil, fmt.Errorf("line %d is longer than %d bytes", number, maxLine)
+			return fmt.Errorf("line %d is longer than %d bytes", number, maxLine)
 		}
 	}
-	return text, nil
+	return nil
 }
