@@ -94,7 +94,7 @@ func (c *CallRail) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
 	if err := json.Unmarshal(d.Body, &p); err != nil {
 		return nil, fmt.Errorf("%w: the body is not the JSON of a CallRail webhook", ingest.ErrMalformed)
 	}
-	id := string(cmp.Or(p.ID, p.ResourceID))
+	id := identity(cmp.Or(p.ID, p.ResourceID))
 	if id == "" {
 		return nil, fmt.Errorf("%w: neither id nor resource_id", ingest.ErrMalformed)
 	}

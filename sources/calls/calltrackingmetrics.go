@@ -140,7 +140,7 @@ func (c *CallTrackingMetrics) Decode(d *ingest.Delivery) ([]ingest.Event, error)
 	if err := json.Unmarshal(d.Body, &p); err != nil {
 		return nil, fmt.Errorf("%w: the body is not the JSON of a CallTrackingMetrics activity", ingest.ErrMalformed)
 	}
-	id := string(cmp.Or(p.ID, p.SID, p.MessageID))
+	id := identity(cmp.Or(p.ID, p.SID, p.MessageID))
 	if id == "" {
 		return nil, fmt.Errorf("%w: neither id nor sid", ingest.ErrMalformed)
 	}

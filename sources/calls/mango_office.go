@@ -162,13 +162,13 @@ func (m *MangoOffice) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
 		return nil, err
 	}
 	var p mangoPayload
+	var id string
 	for _, field := range sent {
 		if field.Name == "json" {
 			err = json.Unmarshal([]byte(field.Values[0]), &p)
 		}
 	}
-	id := string(p.EntryID)
-	switch {
+	switch id = identity(p.EntryID); {
 	case err != nil:
 		return nil, fmt.Errorf("%w: the field json is not the JSON of an event", ingest.ErrMalformed)
 	case p.RecordingID != "":
@@ -180,6 +180,25 @@ func (m *MangoOffice) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
 	case p.EndTime == "" && !m.options.InProgress:
 		return nil, ingest.Ignored("a call that is not over")
 	}
+	lead, err := p.lead()
+	if err != nil {
+		return nil, err
+	}
+	event := ingest.Event{Kind: ingest.LeadKind, Key: id, Mutable: true, Version: fullVersion, Lead: lead}
+	if p.EndTime == "" {
+		seq, _ := strconv.ParseUint(string(p.Seq), 10, 16) // 0 if it is none
+		event.Version = startedVersion + seq
+	}
+	if at := string(cmp.Or(p.CreateTime, p.Timestamp)); at != "" && at != "0" {
+		if event.OccurredAt, event.Zone, err = normalize.Time(at, m.config.Location); err != nil {
+			return nil, fmt.Errorf("%w: create_time: %w", ingest.ErrMalformed, err)
+		}
+	}
+	return []ingest.Event{event}, m.options.ask(lead.Call)
+}
+
+// lead finds out who is the customer, and how long the call lasted.
+func (p *mangoPayload) lead() (*ingest.Lead, error) {
 	customer, line, way := p.From, p.LineNumber, "inbound"
 	switch {
 	case p.Direction == "0":
@@ -196,26 +215,17 @@ func (m *MangoOffice) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
 		return nil, ingest.Ignored("an internal call")
 	}
 	lead := &ingest.Lead{
-		ExternalID: id, Person: ingest.Person{Phone: russian(string(customer.Number))},
+		ExternalID: string(p.EntryID), Person: ingest.Person{Phone: russian(string(customer.Number))},
 		Call: &ingest.Call{Direction: way, TrackingNumber: russian(string(line))},
 		Attrs: named(map[string]text{
 			"call_state": p.State, "entry_result": p.Result, "disconnect_reason": p.Reason,
 			"extension": cmp.Or(p.To.Extension, p.From.Extension),
 		}),
 	}
-	event := ingest.Event{Kind: ingest.LeadKind, Key: id, Mutable: true, Version: fullVersion, Lead: lead}
-	if p.EndTime == "" {
-		seq, _ := strconv.ParseUint(string(p.Seq), 10, 16) // 0 if it is none
-		event.Version = startedVersion + seq
-	} else {
+	if p.EndTime != "" {
 		p.durations(lead)
 	}
-	if at := string(cmp.Or(p.CreateTime, p.Timestamp)); at != "" && at != "0" {
-		if event.OccurredAt, event.Zone, err = normalize.Time(at, m.config.Location); err != nil {
-			return nil, fmt.Errorf("%w: create_time: %w", ingest.ErrMalformed, err)
-		}
-	}
-	return []ingest.Event{event}, m.options.ask(lead.Call)
+	return lead, nil
 }
 
 // durations reckons how long a call lasted by the moments in its summary.
@@ -240,7 +250,7 @@ func (p *mangoPayload) recording() ([]ingest.Event, error) {
 	switch {
 	case p.RecordingState != "" && p.RecordingState != "Completed":
 		return nil, ingest.Ignored("a recording that is not finished")
-	case p.EntryID == "":
+	case identity(p.EntryID) == "":
 		return nil, fmt.Errorf("%w: a recording without entry_id", ingest.ErrMalformed)
 	}
 	return []ingest.Event{recording(string(p.RecordingID), string(p.EntryID), string(p.RecordingID))}, nil

@@ -23,7 +23,8 @@ import (
 //
 // A macro that Ringba did not fill in arrives as it is, and counts as empty.
 // Every pixel of one call (on connect, on end, on recording) must carry all that
-// is known by then: the later one replaces the earlier. Times without a zone
+// is known by then: the later one replaces the earlier, and one without duration
+// and recording is of the call's beginning, whenever it arrives. Times without a zone
 // are the account's, so set the source's timezone to it. All names are from
 // other people's guides and receivers.
 type Ringba struct {
@@ -81,6 +82,9 @@ func (r *Ringba) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
 	event, err := r.template.event(said, lead)
 	if err != nil {
 		return nil, err
+	}
+	if call := lead.Call; call.Duration == nil && call.TalkTime == nil && call.RecordingURL == "" {
+		event.Version = startedVersion
 	}
 	return []ingest.Event{event}, r.options.ask(lead.Call)
 }

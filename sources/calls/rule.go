@@ -64,7 +64,7 @@ const (
 // where the recording is.
 func recording(key, call, where string) ingest.Event {
 	return ingest.Event{
-		Kind: ingest.StatusKind, Key: "recording:" + key, Mutable: true,
+		Kind: ingest.StatusKind, Key: "recording:" + identity(key), Mutable: true,
 		Status: &ingest.Status{ExternalID: call, Status: "recording", Reason: where},
 	}
 }

@@ -224,7 +224,7 @@ func (s *told) lead() *ingest.Lead {
 
 // event makes the event of a lead by the call's id.
 func (t *template) event(s *told, lead *ingest.Lead) (ingest.Event, error) {
-	event := ingest.Event{Kind: ingest.LeadKind, Key: s.values[callID], Mutable: true, Lead: lead}
+	event := ingest.Event{Kind: ingest.LeadKind, Key: identity(s.values[callID]), Mutable: true, Lead: lead}
 	if event.Key == "" {
 		return event, fmt.Errorf("%w: no id of the call; have it sent, and name it in options.fields.id", ingest.ErrMalformed)
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+
+	"github.com/leadgate/leadgate/sources/normalize"
 )
 
 // text is a JSON string, number, boolean or null, as text: providers change
@@ -112,6 +114,9 @@ func plain(name string) string {
 		return -1
 	}, name)
 }
+
+// identity makes a key of a sender's id: one line, nothing that cannot be stored.
+func identity[T ~string](id T) string { return normalize.Line(string(id), 255) }
 
 // maxName bounds the names of parameters that are looked up.
 const maxName = 100

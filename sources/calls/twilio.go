@@ -35,8 +35,9 @@ import (
 // those before its end by SequenceNumber, then the end, and above that what
 // the actions of Dial and Record tell, for a status callback knows neither
 // whether anybody came to the telephone (a call that Twilio took is
-// "completed"), nor for how long they talked. An action that records without
-// a Dial counts as voicemail.
+// "completed"), nor for how long they talked. What only the callback knows, the
+// duration with ringing and menus, is not known then. An action that records
+// without a Dial counts as voicemail.
 //
 // A recording's own callback knows nothing of the call; it becomes a status of
 // the lead (status "recording", the link as its reason).
@@ -96,12 +97,12 @@ func (t *Twilio) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
 	for _, field := range sent {
 		p[field.Name] = strings.TrimSpace(field.Values[0])
 	}
-	id, state := p["CallSid"], p["CallStatus"]
+	id, state := identity(p["CallSid"]), p["CallStatus"]
 	_, known := twilioStates[state]
 	var event ingest.Event
 	switch {
-	case id == "" && p["MessageSid"] != "":
-		event, err = p.message(p["MessageSid"])
+	case id == "" && identity(p["MessageSid"]) != "":
+		event, err = p.message(identity(p["MessageSid"]))
 	case id == "" && p["ConferenceSid"] != "":
 		return nil, ingest.Ignored("news of a conference")
 	case id == "":

@@ -124,7 +124,8 @@ func (w *WhatConverts) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
 	if err := json.Unmarshal(d.Body, &p); err != nil {
 		return nil, fmt.Errorf("%w: the body is not the JSON of a WhatConverts lead", ingest.ErrMalformed)
 	}
-	if p.LeadID == "" {
+	id := identity(p.LeadID)
+	if id == "" {
 		return nil, fmt.Errorf("%w: no lead_id", ingest.ErrMalformed)
 	}
 	taken := func(t string) bool { return strings.EqualFold(t, string(p.LeadType)) }
@@ -144,7 +145,7 @@ func (w *WhatConverts) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
 			return nil, err
 		}
 	}
-	event := ingest.Event{Kind: ingest.LeadKind, Key: string(p.LeadID), Mutable: true, Lead: lead}
+	event := ingest.Event{Kind: ingest.LeadKind, Key: id, Mutable: true, Lead: lead}
 	if p.DateCreated != "" {
 		if event.OccurredAt, event.Zone, err = normalize.Time(string(p.DateCreated), w.config.Location); err != nil {
 			return nil, fmt.Errorf("%w: date_created: %w", ingest.ErrMalformed, err)
