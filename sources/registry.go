@@ -86,3 +86,13 @@ func New(config ingest.SourceConfig) (*ingest.Intake, error) {
 	}
 	return intake.Wrap(source, config, intake.Options{FirstParty: t.FirstParty, Methods: t.Methods, Below: t.Below}), nil
 }
+
+// Row is a type's row in a table of all: what it is called, takes, verifies and
+// counts by, what is asked for afterwards, and what its reading rests on.
+func (t Type) Row() []string {
+	fetched := t.Fetched
+	if fetched == "" {
+		fetched = "–"
+	}
+	return []string{"`" + t.Name + "`", t.About, t.Verified, t.Counted, fetched, string(t.Confidence)}
+}

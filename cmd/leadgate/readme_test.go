@@ -2,13 +2,15 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/leadgate/leadgate/sources"
 )
 
-// The README's table of sources is what people choose by.
+// The README's table of sources is what people choose by. It says what the
+// registry says.
 func TestReadme_ListsEverySource(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../README.md")
@@ -16,8 +18,49 @@ func TestReadme_ListsEverySource(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, source := range sources.Types() {
-		if !strings.Contains(string(text), "\n| `"+source.Name+"` |") {
-			t.Errorf("README.md has no row for the type %s", source.Name)
+		row := "| " + strings.Join(source.Row(), " | ") + " |"
+		if !strings.Contains(string(text), "\n"+row+"\n") {
+			t.Errorf("README.md lacks the row\n%s", row)
+		}
+	}
+}
+
+// Every type can be copied from the example, and what is copied is valid.
+func TestConfigExample_HasEveryType(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../config.example.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := "data_dir: " + t.TempDir() + "\nsources:\n"
+	for line := range strings.Lines(string(text)) {
+		example, ok := strings.CutPrefix(line, "#  - {name: ")
+		if !ok {
+			continue
+		}
+		list += "  - {name: " + example
+	}
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(path, []byte(list), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	config, err := LoadConfig(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := make(map[string]bool)
+	for i := range config.Sources {
+		there[config.Sources[i].Type] = true
+		for n := range config.Sources[i].Secrets {
+			config.Sources[i].Secrets[n] = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" // suits every type
+		}
+	}
+	if _, err := config.Check(); err != nil {
+		t.Error(err)
+	}
+	for _, source := range sources.Types() {
+		if !there[source.Name] && source.Name != "form" && source.Name != "click" { // these stand there by themselves
+			t.Errorf("config.example.yaml shows no source of type %s", source.Name)
 		}
 	}
 }
