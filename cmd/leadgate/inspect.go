@@ -40,8 +40,9 @@ nothing, and prints one JSON line for each:
             is what it would be if nobody had asked before.
 
 The time of receipt is --at, else the request's Date, else now. X-Forwarded-For,
--Proto and -Host count as if a trusted proxy had set them. The path may be any;
-limits are not applied. The exit code is 1 if a file cannot be read.`,
+-Proto and -Host count as if a trusted proxy had set them. A request whose path is
+not /in/NAME was captured elsewhere: its URL is that of its request line, or https
+on its Host, for senders that sign it. Limits are not applied. The exit code is 1 if a file cannot be read.`,
 		Example: "  leadgate inspect --source survey typeform.http\n" +
 			"  leadgate inspect --source survey --at 2026-01-05T12:00:03Z - <typeform.http",
 		Args: cobra.MinimumNArgs(1),
@@ -124,7 +125,7 @@ type inspector struct {
 
 func (in *inspector) inspect(ctx context.Context, d *ingest.Delivery, found *inspection) error {
 	var kept recorder
-	watched := &watchedSource{Source: in.settings.Intakes[in.source].Source}
+	watched := &watchedSource{Source: in.settings.Intakes[in.source].Source, challenge: in.settings.Intakes[in.source].Challenge}
 	at := in.at
 	for _, other := range []time.Time{d.ReceivedAt, time.Now()} {
 		if at.IsZero() {
@@ -140,6 +141,9 @@ func (in *inspector) inspect(ctx context.Context, d *ingest.Delivery, found *ins
 		return err
 	}
 	found.Answer = &inspectedAnswer{Status: answer.StatusCode, Header: told(answer.Header), Body: string(body)}
+	if answer.StatusCode == http.StatusMethodNotAllowed && !watched.asked && watched.seen != nil {
+		_ = watched.Verify(watched.seen) // the door did not come to it
+	}
 	found.Verified = watched.verified || !watched.asked && answer.StatusCode < http.StatusBadRequest // a handshake
 	switch {
 	case watched.err != nil:
@@ -155,7 +159,7 @@ func (in *inspector) inspect(ctx context.Context, d *ingest.Delivery, found *ins
 // door is the gateway's own, before a journal that only remembers.
 func (in *inspector) door(kept *recorder, watched *watchedSource, at time.Time) (*edge.Edge, error) {
 	intake := *in.settings.Intakes[in.source]
-	intake.Source = watched
+	intake.Source, intake.Challenge = watched, watched.Challenge
 	s := in.settings
 	return edge.New(edge.Options{
 		Acceptor:  ingest.NewAcceptor(map[string]*ingest.Intake{in.source: &intake}, kept),
@@ -169,8 +173,19 @@ func (in *inspector) door(kept *recorder, watched *watchedSource, at time.Time) 
 // watchedSource remembers what its source said of the delivery.
 type watchedSource struct {
 	ingest.Source
+	challenge       func(*ingest.Delivery) (ingest.Answer, bool)
+	seen            *ingest.Delivery
 	asked, verified bool
 	err             error
+}
+
+// Challenge implements ingest.Challenger; the door asks it first.
+func (w *watchedSource) Challenge(d *ingest.Delivery) (ingest.Answer, bool) {
+	w.seen = d
+	if w.challenge == nil {
+		return ingest.Answer{}, false
+	}
+	return w.challenge(d)
 }
 
 // Verify implements ingest.Source.

@@ -16,6 +16,7 @@ sources:
   - {name: google, type: google-ads, secrets: [own-google-key]}
   - {name: survey, type: typeform, secrets: [own-typeform-secret]}
   - {name: landing, type: form, options: {required: [email]}}
+  - {name: phone, type: twilio, secrets: ["12345"]}
   - {name: ip, type: json, options: {insecure: true, allow_ips: [192.0.2.0/24]}}
 `
 
@@ -87,7 +88,7 @@ func TestInspect_TellsWhyNot(t *testing.T) {
 	f("survey", "POST /hook HTTP/1.1\n\n{}", "Typeform-Signature is missing", 401, false)
 	f("landing", "POST /x HTTP/1.1\nContent-Type: application/json\n\n{\"email\":\"no\"}", "email", 422, true)
 	f("landing", "POST /x HTTP/1.1\nContent-Type: application/json\nContent-Length: 1\nTransfer-Encoding: chunked\n\n{\"email\":\"kim@example.com\"}", "", 200, true)
-	f("landing", "GET /x HTTP/1.1\n\n", "refused by the door", 405, false)
+	f("landing", "GET /x HTTP/1.1\n\n", "refused by the door", 405, true)
 	f("google", "POST /x HTTP/1.1\n\n{\"google_key\":\"own-google-key\"}", "no lead_id", 200, true)
 	f("ip", "POST /x HTTP/1.1\nX-Forwarded-For: 192.0.2.9\nContent-Type: application/json\n\n{\"email\":\"kim@example.com\"}", "", 200, true)
 	f("ip", "POST /x HTTP/1.1\nContent-Type: application/json\n\n{\"email\":\"kim@example.com\"}", "allow_ips", 401, false)
@@ -110,5 +111,23 @@ func TestInspect_RefusesWhatIsNoCapture(t *testing.T) {
 	}
 	if _, code := inspectRun(t, ""); code != 2 {
 		t.Errorf("no arguments: %d", code)
+	}
+}
+
+// Senders that sign the URL they called can be looked into wherever their
+// request was captured.
+func TestInspect_URLThatWasSigned(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("testdata", "twilio.http"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, code := inspectRun(t, string(text), "--source", "phone", "--at", "2026-01-05T12:00:00Z", "-")
+	if code != 0 || !lines[0].Verified {
+		t.Errorf("the URL that was called: %d, %+v", code, lines)
+	}
+	moved := strings.Replace(string(text), "https://mycompany.com/", "https://other.example/", 1)
+	if lines, _ := inspectRun(t, moved, "--source", "phone", "-"); lines[0].Verified || lines[0].Answer.Status != 401 {
+		t.Errorf("another URL: %+v", lines[0])
 	}
 }

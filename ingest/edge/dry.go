@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -23,9 +24,16 @@ const InMemory = "0.0.0.0"
 const onceTime = 30 * time.Second
 
 // Once answers a single request that comes by no network, as the server would,
-// to the door of the named source: the path and the framing of the request are
-// replaced. The answer's body is complete. The Edge serves nothing afterwards.
+// at the door of the named source. If the request's own path leads there, its URL
+// is what the server makes of it; a request that was captured at another server is
+// led there, and its URL stays what its sender called: some sign it. The answer's
+// body is complete. The Edge serves nothing afterwards.
 func (e *Edge) Once(ctx context.Context, source string, d *ingest.Delivery) (answer *http.Response, body []byte, err error) {
+	target := originForm(d.URL)
+	if e.sourceOf(target) != source {
+		_, query, _ := strings.Cut(target, "?")
+		e.captured, target = d.URL, "/in/"+source+"?"+query
+	}
 	ln := fasthttputil.NewInmemoryListener()
 	served := make(chan error, 1)
 	go func() { served <- e.Serve(ln) }()
@@ -45,7 +53,7 @@ func (e *Edge) Once(ctx context.Context, source string, d *ingest.Delivery) (ans
 	}
 	sent := make(chan error, 1)
 	go func() {
-		_, err := conn.Write(requestOf(source, d))
+		_, err := conn.Write(requestOf(target, d))
 		sent <- err
 	}()
 	answer, err = http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: d.Method})
@@ -60,15 +68,13 @@ func (e *Edge) Once(ctx context.Context, source string, d *ingest.Delivery) (ans
 }
 
 // requestOf writes a delivery as the request it was.
-func requestOf(source string, d *ingest.Delivery) []byte {
+func requestOf(target string, d *ingest.Delivery) []byte {
 	var b bytes.Buffer
-	_, query, found := strings.Cut(d.URL, "?")
-	if found {
-		query = "?" + query
+	host := "localhost"
+	if u, err := url.Parse(d.URL); err == nil && u.Host != "" {
+		host = u.Host
 	}
-	_, host, _ := strings.Cut(d.URL, "://")
-	host, _, _ = strings.Cut(host, "/")
-	fmt.Fprintf(&b, "%s /in/%s%s HTTP/1.1\r\nHost: %s\r\n", d.Method, source, query, host)
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\n", d.Method, target, host)
 	for name, values := range d.Header {
 		if ofConnection[name] || name == "Host" {
 			continue

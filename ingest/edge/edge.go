@@ -29,6 +29,8 @@ type Edge struct {
 	// much of our memory as often as it likes.
 	inflated chan struct{}
 
+	captured string // the URL that the one request of Once has, if not the door's
+
 	// requests ends when those in flight have had their time.
 	requests context.Context
 	cut      context.CancelFunc

@@ -75,6 +75,9 @@ func (cl client) limitKey() string {
 // publicURL is the URL as the sender addressed it, in the sender's own
 // percent-encoding: some senders sign it.
 func (e *Edge) publicURL(c *fiber.Ctx, cl client) string {
+	if e.captured != "" {
+		return e.captured
+	}
 	scheme, host := e.public.Scheme, e.public.Host
 	if cl.proxied {
 		if proto := nearest(c, fiber.HeaderXForwardedProto); proto == "http" || proto == "https" {
