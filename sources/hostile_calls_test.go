@@ -1,16 +1,8 @@
 package sources_test
 
 import (
-	"crypto/hmac"
-	"crypto/sha1"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"net/url"
-	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/leadgate/leadgate/ingest"
 )
@@ -48,46 +40,12 @@ var callFrames = map[string]string{
 	"mango-office recording": `{"entry_id":«"e"»,"recording_id":«"r"»,"recording_state":«"Completed"»}`,
 }
 
-// callSigners make a delivery genuine where a bearer token does not.
-var callSigners = map[string]func(*ingest.Delivery){
+// callShapers make a delivery of a frame what its sender posts.
+var callShapers = map[string]func(*ingest.Delivery){
 	"twilio": func(d *ingest.Delivery) {
 		if d.Header.Get("Content-Type") == "application/json" {
 			asForm(d)
 		}
-		mac := hmac.New(sha1.New, []byte(secret))
-		form, err := url.ParseQuery(string(d.Body))
-		if err == nil && strings.HasPrefix(d.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
-			mac.Write([]byte(d.URL))
-			names := make([]string, 0, len(form))
-			for name := range form {
-				names = append(names, name)
-			}
-			slices.Sort(names)
-			for _, name := range names {
-				slices.Sort(form[name])
-				for _, value := range slices.Compact(form[name]) {
-					mac.Write([]byte(name + value))
-				}
-			}
-		} else {
-			digest := sha256.Sum256(d.Body)
-			d.URL += "?bodySHA256=" + hex.EncodeToString(digest[:])
-			mac.Write([]byte(d.URL))
-		}
-		d.Header.Set("X-Twilio-Signature", base64.StdEncoding.EncodeToString(mac.Sum(nil)))
-	},
-	"calltrackingmetrics": func(d *ingest.Delivery) {
-		at := strconv.FormatInt(d.ReceivedAt.Unix(), 10)
-		mac := hmac.New(sha1.New, []byte(secret))
-		mac.Write([]byte(at))
-		mac.Write(d.Body)
-		d.Header.Set("X-Ctm-Time", at)
-		d.Header.Set("X-Ctm-Signature", base64.StdEncoding.EncodeToString(mac.Sum(nil)))
-	},
-	"mango-office": func(d *ingest.Delivery) {
-		digest := sha256.Sum256([]byte("key" + string(d.Body) + secret))
-		d.Body = []byte("vpbx_api_key=key&sign=" + hex.EncodeToString(digest[:]) + "&json=" + url.QueryEscape(string(d.Body)))
-		d.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	},
 }
 

@@ -24,5 +24,5 @@ var formFramesB = map[string]string{
 	"zapier-generic lists": `[{"email":"kim@example.com","field_data":«[{"name":"x","values":["y"]}]»}]`,
 }
 
-// formSignersB make a delivery genuine where a bearer token does not.
-var formSignersB = map[string]func(*ingest.Delivery){}
+// formShapersB make a delivery of a frame what its sender posts.
+var formShapersB = map[string]func(*ingest.Delivery){}

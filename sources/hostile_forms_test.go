@@ -1,13 +1,6 @@
 package sources_test
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
-	"net/textproto"
-	"strconv"
-
 	"github.com/leadgate/leadgate/ingest"
 )
 
@@ -57,38 +50,5 @@ var formFrames = map[string]string{
 		"objectId":«1»,"changeSource":«"x"»},«{"subscriptionType":"contact.creation","portalId":1,"objectId":2}»]`,
 }
 
-// formSigners make a delivery genuine where a bearer token does not.
-var formSigners = map[string]func(*ingest.Delivery){
-	"netlify": func(d *ingest.Delivery) {
-		sum := sha256.Sum256(d.Body)
-		part := base64.RawURLEncoding.EncodeToString
-		token := part([]byte(`{"alg":"HS256"}`)) + "." + part([]byte(`{"iss":"netlify","sha256":"`+hex.EncodeToString(sum[:])+`"}`))
-		d.Header.Set("X-Webhook-Signature", token+"."+part(formMAC(token)))
-	},
-	"formspree": func(d *ingest.Delivery) { stampForm(d, "Formspree-Signature") },
-	"calendly":  func(d *ingest.Delivery) { stampForm(d, "Calendly-Webhook-Signature") },
-	"tally": func(d *ingest.Delivery) {
-		d.Header.Set("Tally-Signature", base64.StdEncoding.EncodeToString(formMAC(string(d.Body))))
-	},
-	"webflow": func(d *ingest.Delivery) {
-		at := strconv.FormatInt(d.ReceivedAt.UnixMilli(), 10)
-		d.Header.Set("X-Webflow-Timestamp", at)
-		d.Header.Set("X-Webflow-Signature", hex.EncodeToString(formMAC(at+":"+string(d.Body))))
-	},
-	"hubspot": func(d *ingest.Delivery) {
-		at := strconv.FormatInt(d.ReceivedAt.UnixMilli(), 10)
-		d.Header[textproto.CanonicalMIMEHeaderKey("X-HubSpot-Request-Timestamp")] = []string{at}
-		d.Header.Set("X-HubSpot-Signature-v3", base64.StdEncoding.EncodeToString(formMAC(d.Method+d.URL+string(d.Body)+at)))
-	},
-}
-
-func formMAC(text string) []byte {
-	h := hmac.New(sha256.New, []byte(secret))
-	h.Write([]byte(text))
-	return h.Sum(nil)
-}
-
-func stampForm(d *ingest.Delivery, header string) {
-	at := strconv.FormatInt(d.ReceivedAt.Unix(), 10)
-	d.Header.Set(header, "t="+at+",v1="+hex.EncodeToString(formMAC(at+"."+string(d.Body))))
-}
+// formShapers make a delivery of a frame what its sender posts.
+var formShapers = map[string]func(*ingest.Delivery){}

@@ -5,5 +5,5 @@ import "github.com/leadgate/leadgate/ingest"
 // mailFrames are genuine bodies of inbound e-mail; see frames.
 var mailFrames = map[string]string{}
 
-// mailSigners make a delivery genuine where a bearer token does not.
-var mailSigners = map[string]func(*ingest.Delivery){}
+// mailShapers make a delivery of a frame what its sender posts.
+var mailShapers = map[string]func(*ingest.Delivery){}

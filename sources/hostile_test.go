@@ -3,9 +3,6 @@ package sources_test
 import (
 	"bytes"
 	"context"
-	"crypto/hmac"
-	"crypto/sha1"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -13,13 +10,13 @@ import (
 	"net/textproto"
 	"net/url"
 	"runtime"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/leadgate/leadgate/ingest"
 	"github.com/leadgate/leadgate/sources"
+	"github.com/leadgate/leadgate/sources/sender"
 )
 
 // What a sender can make us do is bounded by what it sends: these tests send
@@ -85,7 +82,7 @@ var coreFrames = map[string]string{
 		"status":«"won"»,"reason":«"x"»,"value":«"12.50"»,"currency":«"EUR"»,"occurred_at":«"2026-01-31T10:00:00Z"»}`,
 }
 
-var signers = merged(formSigners, formSignersB, callSigners, adSigners, mailSigners, webhookSigners)
+var shapers = merged(formShapers, formShapersB, callShapers, adShapers, mailShapers, webhookShapers)
 
 func merged[V any](rooms ...map[string]V) map[string]V {
 	all := make(map[string]V)
@@ -455,35 +452,12 @@ func (h hostile) deliver(typ string, n int) *ingest.Delivery {
 	return d
 }
 
+// sign makes a delivery genuine; reshaped before where its sender posts no JSON.
 func sign(d *ingest.Delivery, typ string) {
-	switch typ {
-	case "typeform":
-		mac := hmac.New(sha256.New, []byte(secret))
-		mac.Write(d.Body)
-		d.Header.Set("Typeform-Signature", "sha256="+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
-	case "callrail":
-		mac := hmac.New(sha1.New, []byte(secret))
-		mac.Write(d.Body)
-		d.Header.Set("Signature", base64.StdEncoding.EncodeToString(mac.Sum(nil)))
-	case "standard-webhooks":
-		key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
-		if err != nil {
-			panic(err)
-		}
-		at := strconv.FormatInt(d.ReceivedAt.Unix(), 10)
-		mac := hmac.New(sha256.New, key)
-		mac.Write([]byte("m." + at + "."))
-		mac.Write(d.Body)
-		d.Header.Set("Webhook-Id", "m")
-		d.Header.Set("Webhook-Timestamp", at)
-		d.Header.Set("Webhook-Signature", "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
-	default:
-		if sign, ok := signers[typ]; ok {
-			sign(d)
-			return
-		}
-		d.Header.Set("Authorization", "Bearer "+secret)
+	if reshape, ok := shapers[typ]; ok {
+		reshape(d)
 	}
+	sender.Sign(typ, d, secret)
 }
 
 // memory is a journal.

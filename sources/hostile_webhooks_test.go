@@ -1,10 +1,6 @@
 package sources_test
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
-
 	"github.com/leadgate/leadgate/ingest"
 )
 
@@ -21,11 +17,5 @@ var webhookFrames = map[string]string{
 		"occurred_at":«"2026-01-31T10:00:00Z"»,"hobby":«"x"»,"nested":{"x":«["x"]»}}`,
 }
 
-// webhookSigners make a delivery genuine where a bearer token does not.
-var webhookSigners = map[string]func(*ingest.Delivery){
-	"github-style": func(d *ingest.Delivery) {
-		mac := hmac.New(sha256.New, []byte(secret))
-		mac.Write(d.Body)
-		d.Header.Set("X-Hub-Signature-256", "sha256="+hex.EncodeToString(mac.Sum(nil)))
-	},
-}
+// webhookShapers make a delivery of a frame what its sender posts.
+var webhookShapers = map[string]func(*ingest.Delivery){}
