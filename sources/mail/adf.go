@@ -2,9 +2,11 @@ package mail
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/leadgate/leadgate/ingest"
 	"github.com/leadgate/leadgate/sources/normalize"
@@ -16,7 +18,10 @@ import (
 // they are by their id, under the name of who gave it; a prospect that is sent
 // again replaces the one before.
 
-const maxProspects = 200
+const (
+	maxProspects = 200
+	maxNumbers   = 20 // addresses or numbers of one contact, and vehicles of one prospect
+)
 
 // prospect is one customer who asks, with what stands around it.
 type prospect struct {
@@ -41,6 +46,9 @@ func (m *message) prospects() ([]prospect, error) {
 		source, ok := adfIn(text)
 		if !ok {
 			continue
+		}
+		if strings.Contains(strings.ToLower(text), "<!entity") {
+			return nil, fmt.Errorf("%w: XML with entities of its own", ingest.ErrMalformed)
 		}
 		found, err := parseADF(source)
 		if err != nil || len(found) > 0 {
@@ -130,13 +138,38 @@ func (b *inbox) prospectEvents(prospects []prospect, key string) []ingest.Event 
 		if seen[e.Key]++; seen[e.Key] > 1 {
 			e.Key += "#" + strconv.Itoa(seen[e.Key])
 		}
-		if at, zone, err := normalize.Time(p.under("requestdate"), b.location); err == nil && p.under("requestdate") != "" {
-			e.OccurredAt, e.Zone = at, zone
-		}
+		e.OccurredAt, e.Zone = b.requestTime(p.under("requestdate"))
 		p.read(lead, b.region)
 		events[i] = e
 	}
 	return events
+}
+
+// localTimes are how people write times, besides what normalize.Time knows; in
+// North America the month comes first.
+var (
+	localTimes    = []string{"2/1/2006 15:04:05", "2/1/2006 15:04", "2/1/2006 3:04:05 PM", "2/1/2006 3:04 PM", "2/1/2006", "2.1.2006 15:04:05", "2.1.2006 15:04", "2.1.2006"}
+	americanTimes = []string{"1/2/2006 15:04:05", "1/2/2006 15:04", "1/2/2006 3:04:05 PM", "1/2/2006 3:04 PM", "1/2/2006", "1-2-2006 15:04:05"}
+)
+
+// requestTime reads when a prospect asked; the zero time is when the mail came.
+func (b *inbox) requestTime(text string) (time.Time, string) {
+	if text == "" {
+		return time.Time{}, ""
+	}
+	if at, zone, err := normalize.Time(text, b.location); err == nil {
+		return at, zone
+	}
+	layouts := localTimes
+	if b.region == "US" || b.region == "CA" {
+		layouts = americanTimes
+	}
+	for _, layout := range layouts {
+		if at, err := time.ParseInLocation(layout, clip(text, maxLabel), b.location); err == nil {
+			return at.UTC(), b.location.String()
+		}
+	}
+	return time.Time{}, ""
 }
 
 // id returns the prospect's id, behind the name of who gave it.
@@ -203,7 +236,7 @@ func primary(contacts []*element) *element {
 
 // preferred returns the elements with what the customer prefers first.
 func preferred(list []*element) []*element {
-	list = slices.DeleteFunc(slices.Clone(list), func(e *element) bool { return e.value() == "" })
+	list = slices.DeleteFunc(slices.Clone(list[:min(len(list), maxNumbers)]), func(e *element) bool { return e.value() == "" })
 	slices.SortStableFunc(list, func(a, b *element) int {
 		return strings.Compare(b.attr("preferredcontact"), a.attr("preferredcontact"))
 	})
@@ -293,7 +326,7 @@ var vehicleParts = []string{
 // dealer's. What the customer offers, and further ones, are answers.
 func readVehicles(lead *ingest.Lead, vehicles []*element) {
 	asked := false
-	for i, v := range vehicles {
+	for i, v := range vehicles[:min(len(vehicles), maxNumbers)] {
 		interest := strings.ToLower(v.attr("interest"))
 		theirs := interest == "trade-in" || interest == "sell"
 		if asked || theirs {

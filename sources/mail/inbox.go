@@ -218,8 +218,10 @@ func (m *message) automatic() string {
 	local, _, _ := strings.Cut(strings.ToLower(address(m.from).Address), "@")
 	lower := func(name string) string { return strings.ToLower(header(name)) }
 	switch {
-	case header("Return-Path") == "<>", local == "mailer-daemon", strings.HasPrefix(lower("Content-Type"), "multipart/report"):
+	case header("Return-Path") == "<>", local == "mailer-daemon":
 		return "a notice about a mail that could not be delivered"
+	case strings.HasPrefix(lower("Content-Type"), "multipart/report"):
+		return "a mail program's report of a delivery or of reading"
 	case strings.HasPrefix(lower("Auto-Submitted"), "auto-replied"), header("X-Autoreply") != "",
 		header("X-Autorespond") != "", lower("Precedence") == "auto_reply":
 		return "an automatic reply"
@@ -279,8 +281,9 @@ func deferral(r ingest.Refusal) (ingest.Answer, bool) {
 	if r.Status >= 500 {
 		return ingest.Answer{}, false
 	}
-	return ingest.Answer{
-		Status: 503, ContentType: "text/plain; charset=utf-8", Body: []byte("try again later: " + r.Code),
-		Header: map[string]string{"Retry-After": "300"},
-	}, true
+	answer := ingest.Answer{Status: 503, ContentType: "text/plain; charset=utf-8", Body: []byte("try again later: " + r.Code)}
+	if r.Status != 429 { // which says when
+		answer.Header = map[string]string{"Retry-After": "300"}
+	}
+	return answer, true
 }

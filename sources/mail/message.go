@@ -94,7 +94,9 @@ func (m *message) lead(region string, rule *sender) reading {
 		}
 	}
 	if lead.Person.Message == "" && (!reports || !robot) {
-		lead.Person.Message = cmp.Or(m.reply, letter.text)
+		if lead.Person.Message = letter.text; !letter.forwarded { // whose words no provider keeps apart
+			lead.Person.Message = cmp.Or(m.reply, letter.text)
+		}
 	}
 	if !readAddress(&lead.Person.Email) {
 		answer("email", lead.Person.Email)
@@ -202,7 +204,7 @@ func readAddress(text *string) bool {
 	if _, err := normalize.Email(*text); err == nil || *text == "" {
 		return true
 	}
-	found := addressPattern.FindString(*text)
+	found := addressPattern.FindString(clip(*text, maxAddress))
 	if _, err := normalize.Email(found); err != nil {
 		return false
 	}
@@ -221,7 +223,7 @@ func readPhone(text, region string) (string, bool) {
 	}
 	phone, err := normalize.Phone(text, region)
 	if err != nil {
-		phone, err = normalize.Phone(phonePattern.FindString(text), region)
+		phone, err = normalize.Phone(phonePattern.FindString(clip(text, maxAddress)), region)
 	}
 	return phone, err == nil
 }

@@ -1,7 +1,6 @@
 package mail
 
 import (
-	"bytes"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -31,8 +30,8 @@ var xmlEntities = xml.HTMLEntity
 
 // parseXML reads XML as it is really sent: blanks before the declaration, bare
 // & and <, end tags that are missing or too many, names in any case, a charset
-// that is not the declared one. A document type is refused, and with it all
-// entities but characters. Errors: ErrMalformed, ErrTooLarge.
+// that is not the declared one. A document type is passed over; entities of its
+// own are refused. Errors: ErrMalformed, ErrTooLarge.
 func parseXML(text string) (*element, error) {
 	dec := xml.NewDecoder(strings.NewReader(escapeXML(text)))
 	dec.Strict, dec.Entity = false, xmlEntities
@@ -50,6 +49,10 @@ func parseXML(text string) (*element, error) {
 		last := open[len(open)-1]
 		switch t := token.(type) {
 		case xml.StartElement:
+			if len(open) > 1 && last.value() != "" { // its end is missing: what has a text has nothing else
+				open = open[:len(open)-1]
+				last = open[len(open)-1]
+			}
 			if count++; count > maxElements || len(open) > maxDepth {
 				return nil, fmt.Errorf("%w: XML of more than %d elements, or deeper than %d", ingest.ErrTooLarge, maxElements, maxDepth)
 			}
@@ -60,10 +63,6 @@ func parseXML(text string) (*element, error) {
 			open = closeElement(open, strings.ToLower(t.Name.Local))
 		case xml.CharData:
 			last.text.Write(t)
-		case xml.Directive:
-			if bytes.HasPrefix(bytes.ToUpper(t[:min(len(t), 16)]), []byte("DOCTYPE")) {
-				return nil, fmt.Errorf("%w: XML with a document type", ingest.ErrMalformed)
-			}
 		}
 	}
 }
