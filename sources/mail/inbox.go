@@ -1,7 +1,6 @@
 package mail
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -72,7 +71,7 @@ func (m *message) attachBase64(name, media, content, size string) {
 		a.size = n
 	}
 	if (a.isMail() || a.isXML()) && len(content) <= 2*maxInside {
-		a.content, _ = base64.StdEncoding.DecodeString(content) // as far as it goes
+		a.content = decodeBase64(content)
 	}
 	m.attach(a)
 }

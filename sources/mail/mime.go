@@ -2,7 +2,8 @@ package mail
 
 import (
 	"bytes"
-	"errors"
+	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"net/textproto"
 	"strings"
@@ -16,14 +17,16 @@ import (
 // Bounds of a raw mail. Every part costs some kilobytes, and every level of
 // parts within parts reads all that is below it once more.
 const (
-	maxMultiparts = 12
-	fewParts      = 30 // of a mail of any size, and one more
-	bytesPerPart  = 64 // for so many bytes,
+	maxMultiparts = 12        // of a small mail,
+	bytesPerLevel = 1 << 20   // one less for so many bytes,
+	fewMultiparts = 4         // but these
+	maxHead       = 512 << 10 // of the headers
+	maxReturns    = 1000      // without a line feed
+	fewParts      = 30        // of a mail of any size, and one more
+	bytesPerPart  = 64        // for so many bytes,
 	maxMIMEParts  = 2000
 	maxMediaType  = 2 << 10
 )
-
-var errParts = errors.New("too many parts")
 
 // readMIME reads a raw mail (RFC 5322, RFC 2045). Errors: ErrMalformed,
 // ErrTooLarge.
@@ -35,11 +38,18 @@ func readMIME(raw []byte) (*message, error) {
 	if n := bytes.Count(raw, []byte("\n--")); n > min(maxMIMEParts, fewParts+len(raw)/bytesPerPart) {
 		return nil, fmt.Errorf("%w: a mail of %d lines that look like the borders of parts", ingest.ErrTooLarge, n)
 	}
-	bounded := &mediaTypes{}
+	if end := bytes.Index(raw, []byte("\n\r\n")); (end < 0 || end > maxHead) && len(raw) > maxHead {
+		if end = bytes.Index(raw, []byte("\n\n")); end < 0 || end > maxHead {
+			return nil, fmt.Errorf("%w: a mail whose headers have more than %d bytes", ingest.ErrTooLarge, maxHead)
+		}
+	}
+	if bytes.Count(raw, []byte("\r"))-bytes.Count(raw, []byte("\r\n")) > maxReturns { // each is looked at twice
+		raw = bytes.ReplaceAll(raw, []byte("\r"), nil)
+	}
+	bounded := &mediaTypes{limit: mediaTypeCalls * max(fewMultiparts, maxMultiparts-len(raw)/bytesPerLevel)}
 	parser := enmime.NewParser(
 		enmime.SkipMalformedParts(true), enmime.MultipartWOBoundaryAsSinglePart(true), enmime.MaxStoredPartErrors(8),
-		enmime.DisableTextConversion(true), enmime.DisableCharacterDetection(true),
-		enmime.SetReadPartErrorPolicy(func(*enmime.Part, error) bool { return true }),
+		enmime.RawContent(true), enmime.SetReadPartErrorPolicy(func(*enmime.Part, error) bool { return true }),
 		enmime.SetCustomParseMediaType(bounded.parse),
 	)
 	root, err := parser.ReadParts(bytes.NewReader(raw))
@@ -73,37 +83,24 @@ func (m *message) fromHeaders() {
 	}
 }
 
-// mediaTypes reads Content-Type and Content-Disposition for one mail. It is
-// asked two or three times about every part.
-type mediaTypes struct{ multiparts int }
+// mediaTypes reads Content-Type and Content-Disposition for one mail.
+type mediaTypes struct{ multiparts, limit int }
+
+// mediaTypeCalls is how often it is asked about one multipart.
+const mediaTypeCalls = 2
 
 func (t *mediaTypes) parse(text string) (media string, params map[string]string, invalid []string, err error) {
-	if text == "" {
-		return mediatype.Parse(text)
-	}
 	media, params, invalid, err = mediatype.Parse(clip(text, maxMediaType))
-	if err != nil {
-		// "text" and the like: what nobody can read is no reason to lose a part.
-		return "text/plain", map[string]string{"charset": undeclared}, nil, nil
+	if err != nil && text != "" {
+		return "text/plain", nil, nil, nil // what nobody can read is no reason to lose a part
 	}
-	switch {
-	case strings.HasPrefix(media, "multipart/"):
-		if t.multiparts++; t.multiparts > 3*maxMultiparts {
+	if strings.HasPrefix(media, "multipart/") {
+		if t.multiparts++; t.multiparts > t.limit {
 			return "application/octet-stream", nil, nil, nil
 		}
-	case strings.HasPrefix(media, "text/"):
-		// The charset is ours to undo: see decodeText.
-		if params == nil {
-			params = make(map[string]string, 1)
-		}
-		params["charset"] = undeclared + params["charset"]
 	}
 	return media, params, invalid, err
 }
-
-// undeclared is put before a charset's name, so that enmime does not know it
-// and leaves the text as it is.
-const undeclared = "leadgate-"
 
 // partReader takes texts, pages and attachments out of the parts, in their
 // order.
@@ -118,17 +115,70 @@ func (r *partReader) read(part *enmime.Part) {
 			r.read(part.FirstChild)
 			continue
 		}
-		charset := strings.TrimPrefix(part.Charset, undeclared)
+		charset, content := part.Charset, decodeTransfer(part.Content, part.Header.Get("Content-Transfer-Encoding"))
 		attached := part.Disposition == "attachment" || part.FileName != "" && part.Disposition != "inline"
 		switch {
 		case !attached && (part.ContentType == "text/plain" || part.ContentType == ""):
-			r.text.add(part.Content, charset)
+			r.text.add(content, charset)
 		case !attached && part.ContentType == "text/html":
-			r.html.add(part.Content, charset)
+			r.html.add(content, charset)
 		default:
-			r.attach(attachment{name: part.FileName, media: part.ContentType, size: int64(len(part.Content)), content: part.Content, charset: charset})
+			r.attach(attachment{name: part.FileName, media: part.ContentType, size: int64(len(content)), content: content, charset: charset})
 		}
 	}
+}
+
+// decodeTransfer undoes a Content-Transfer-Encoding (RFC 2045 §6), past all that
+// does not belong there.
+func decodeTransfer(content []byte, encoding string) []byte {
+	switch strings.ToLower(strings.TrimSpace(encoding)) {
+	case "base64":
+		return decodeBase64(content)
+	case "quoted-printable":
+		return decodeQuoted(content)
+	}
+	return content
+}
+
+func decodeBase64[T string | []byte](text T) []byte {
+	clean := make([]byte, 0, len(text))
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '+', c == '/':
+			clean = append(clean, c)
+		}
+	}
+	if len(clean)%4 == 1 { // half a byte
+		clean = clean[:len(clean)-1]
+	}
+	n, _ := base64.RawStdEncoding.Decode(clean, clean) // as far as it goes
+	return clean[:n]
+}
+
+func decodeQuoted(text []byte) []byte {
+	decoded := make([]byte, 0, len(text))
+	for line := range bytes.Lines(text) {
+		end := line[len(bytes.TrimRight(line, "\r\n")):]
+		line = bytes.TrimRight(line[:len(line)-len(end)], " \t")
+		soft := bytes.HasSuffix(line, []byte("="))
+		if soft {
+			line = line[:len(line)-1]
+		}
+		for i := 0; i < len(line); i++ {
+			if line[i] == '=' && i+2 < len(line) {
+				var b [1]byte
+				if _, err := hex.Decode(b[:], line[i+1:i+3]); err == nil {
+					decoded, i = append(decoded, b[0]), i+2
+					continue
+				}
+			}
+			decoded = append(decoded, line[i])
+		}
+		if !soft {
+			decoded = append(decoded, end...)
+		}
+	}
+	return decoded
 }
 
 // limitedText is the texts of parts, to a bound.
