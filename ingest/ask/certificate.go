@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -44,6 +45,9 @@ type fetched struct {
 func NewCertificates(o Options) *Certificates {
 	return &Certificates{o: o.withDefaults(), asking: make(chan struct{}, maxAsking), known: make(map[string]*fetched)}
 }
+
+// LogTo has failures logged. It must be called before the first Certificate.
+func (c *Certificates) LogTo(log *slog.Logger) { c.o.Log = log }
 
 // Certificate implements ingest.CertificateStore. It asks once, however many
 // want to know, and waits for it no longer than a request may take.
