@@ -16,6 +16,9 @@ import (
 // maxDetect bounds how much of a text is looked at to guess its charset.
 const maxDetect = 4 << 10
 
+// twoBytes are charsets in which a letter has two bytes, none of them ASCII.
+var twoBytes = names("gbk gb2312 gb18030 big5 big5-hkscs shift_jis euc-jp euc-kr ks_c_5601-1987")
+
 // decodeText brings a text of the named charset to UTF-8. A text that is valid
 // UTF-8 and more than ASCII is that, whatever was said of it; where nothing
 // usable was said the charset is guessed. It never fails: what cannot be read
@@ -25,6 +28,14 @@ func decodeText(text []byte, charset string) string {
 		charset = "utf-16"
 	}
 	charset = strings.ToLower(strings.Trim(charset, `"' `))
+	if twoBytes[charset] {
+		// Two letters of these may happen to be one of UTF-8's.
+		if encoding, err := htmlindex.Get(charset); err == nil {
+			if decoded, err := encoding.NewDecoder().Bytes(text); err == nil && !bytes.ContainsRune(decoded, utf8.RuneError) {
+				return string(decoded)
+			}
+		}
+	}
 	escaped := strings.HasPrefix(charset, "iso-2022") || strings.HasPrefix(charset, "utf-16") || strings.HasPrefix(charset, "hz")
 	if !escaped && utf8.Valid(text) {
 		return string(bytes.TrimPrefix(text, []byte("\ufeff")))

@@ -111,14 +111,14 @@ type partReader struct {
 
 func (r *partReader) read(part *enmime.Part) {
 	for ; part != nil; part = part.NextSibling {
-		if part.FirstChild != nil || strings.HasPrefix(part.ContentType, "multipart/") {
+		if part.FirstChild != nil {
 			r.read(part.FirstChild)
 			continue
 		}
 		charset, content := part.Charset, decodeTransfer(part.Content, part.Header.Get("Content-Transfer-Encoding"))
 		attached := part.Disposition == "attachment" || part.FileName != "" && part.Disposition != "inline"
 		switch {
-		case !attached && (part.ContentType == "text/plain" || part.ContentType == ""):
+		case !attached && isText(part.ContentType):
 			r.text.add(content, charset)
 		case !attached && part.ContentType == "text/html":
 			r.html.add(content, charset)
@@ -126,6 +126,12 @@ func (r *partReader) read(part *enmime.Part) {
 			r.attach(attachment{name: part.FileName, media: part.ContentType, size: int64(len(content)), content: content, charset: charset})
 		}
 	}
+}
+
+// isText tells whether a part is read as text: also one that says nothing
+// readable of its type, and a multipart without a boundary.
+func isText(media string) bool {
+	return media == "text/plain" || !strings.Contains(media, "/") || strings.HasPrefix(media, "multipart/")
 }
 
 // decodeTransfer undoes a Content-Transfer-Encoding (RFC 2045 §6), past all that
@@ -140,19 +146,31 @@ func decodeTransfer(content []byte, encoding string) []byte {
 	return content
 }
 
+// decodeBase64 decodes several texts, each with its padding; what is behind the
+// last padding and no base64 is a footer that somebody put there.
 func decodeBase64[T string | []byte](text T) []byte {
-	clean := make([]byte, 0, len(text))
+	decoded := make([]byte, 0, len(text))
+	start := 0 // of the text that is being gathered, in decoded
+	end := func() {
+		if (len(decoded)-start)%4 == 1 { // half a byte
+			decoded = decoded[:len(decoded)-1]
+		}
+		n, _ := base64.RawStdEncoding.Decode(decoded[start:], decoded[start:]) // as far as it goes
+		decoded = decoded[:start+n]
+		start = len(decoded)
+	}
 	for i := range len(text) {
 		switch c := text[i]; {
 		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '+', c == '/':
-			clean = append(clean, c)
+			decoded = append(decoded, c)
+		case c == '=':
+			end()
+		case !isSpace(rune(c)) && len(decoded) == start && start > 0:
+			return decoded
 		}
 	}
-	if len(clean)%4 == 1 { // half a byte
-		clean = clean[:len(clean)-1]
-	}
-	n, _ := base64.RawStdEncoding.Decode(clean, clean) // as far as it goes
-	return clean[:n]
+	end()
+	return decoded
 }
 
 func decodeQuoted(text []byte) []byte {

@@ -121,11 +121,14 @@ func (l labels) read(line string) (labelled, bool) {
 	if emphasis := len(line) - len(strings.TrimLeft(line, "*_")); emphasis > 0 {
 		found.value = strings.TrimSpace(strings.TrimLeft(found.value, "*_"))
 	}
-	if !isLabel(found.label) || strings.HasPrefix(found.value, "//") {
+	if !isShort(found.label) || strings.HasPrefix(found.value, "//") {
 		return labelled{}, false
 	}
 	var tagging ingest.Tagging
 	name, role, own := l.roleOf(found.label)
+	if role == fields.Answer && !own && isSentence(found.label) {
+		return labelled{}, false
+	}
 	found.label, found.role = name, role
 	found.known = own || role != fields.Answer || normalize.AddTag(&tagging, name, found.value)
 	// "Call at 12:30" has no label.
@@ -135,14 +138,18 @@ func (l labels) read(line string) (labelled, bool) {
 
 // isLabel tells whether a text can be a label: short, with letters, and
 // neither an address nor a sentence.
-func isLabel(text string) bool {
-	if utf8.RuneCountInString(text) > maxLabel || strings.ContainsAny(text, "@\n") || strings.Contains(text, "://") {
+func isLabel(text string) bool { return isShort(text) && !isSentence(text) }
+
+func isShort(text string) bool {
+	if len(text) > 4*maxLabel || utf8.RuneCountInString(text) > maxLabel || strings.ContainsAny(text, "@\n") || strings.Contains(text, "://") {
 		return false
 	}
-	if len(strings.Fields(text)) > maxLabelWords || strings.ContainsAny(text, ".!;") && strings.Contains(text, " ") && !strings.HasSuffix(text, ".") {
-		return false
-	}
-	return strings.IndexFunc(text, unicode.IsLetter) >= 0
+	return strings.IndexFunc(text, unicode.IsLetter) >= 0 && len(strings.Fields(text)) <= maxLabelWords
+}
+
+// isSentence tells whether a text ends a sentence before its own end.
+func isSentence(text string) bool {
+	return strings.ContainsAny(text, ".!;") && strings.Contains(text, " ") && !strings.HasSuffix(text, ".")
 }
 
 // isNotification tells whether fields read from a mail are those of a form. A

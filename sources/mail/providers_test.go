@@ -1,6 +1,16 @@
 package mail_test
 
 import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"maps"
+	"strconv"
 	"testing"
 	"time"
 
@@ -140,6 +150,90 @@ func TestSenders_Invalid(t *testing.T) {
 		c.Options = map[string]any{"senders": []any{rule}}
 		if _, err := mail.NewPostmark(c); err == nil || !contains(err.Error(), want) {
 			t.Errorf("%s: got %v", want, err)
+		}
+	}
+}
+
+// signed is a mail that SendGrid signed at noon, and the secret to check it by.
+func signed(t *testing.T) (d *ingest.Delivery, secret string) {
+	t.Helper()
+	d, err := sourcetest.Read("testdata/sendgrid/notification/request.http")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := strconv.FormatInt(d.ReceivedAt.Unix(), 10)
+	digest := sha256.Sum256(append([]byte(at), d.Body...))
+	signature, err := ecdsa.SignASN1(rand.Reader, key, digest[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Header.Del("Authorization")
+	d.Header.Set("X-Twilio-Email-Event-Webhook-Timestamp", at)
+	d.Header.Set("X-Twilio-Email-Event-Webhook-Signature", base64.StdEncoding.EncodeToString(signature))
+	return d, base64.StdEncoding.EncodeToString(der)
+}
+
+func TestSendGrid_Signed(t *testing.T) {
+	t.Parallel()
+	d, secret := signed(t)
+	_, other := signed(t)
+	verify := func(d *ingest.Delivery, secrets ...string) error {
+		t.Helper()
+		c := config()
+		c.Secrets = secrets
+		source, err := mail.NewSendGrid(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return source.Verify(d)
+	}
+	changed := func(change func(*ingest.Delivery)) *ingest.Delivery {
+		copied := *d
+		copied.Header, copied.Body = maps.Clone(d.Header), bytes.Clone(d.Body)
+		change(&copied)
+		return &copied
+	}
+	const day = 24 * time.Hour
+	unsigned := changed(func(d *ingest.Delivery) {
+		d.Header.Del("X-Twilio-Email-Event-Webhook-Signature")
+		d.Header.Set("Authorization", "Bearer own-token")
+	})
+	for what, err := range map[string]error{
+		"as it is":             verify(d, secret),
+		"rotation":             verify(d, other, secret),
+		"beside a token":       verify(d, "own-token", secret),
+		"with the token":       verify(unsigned, "own-token", secret),
+		"after days of trying": verify(changed(func(d *ingest.Delivery) { d.ReceivedAt = d.ReceivedAt.Add(3 * day) }), secret),
+	} {
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	for what, err := range map[string]error{
+		"another key":            verify(d, other),
+		"a token where a key is": verify(unsigned, secret),
+		"a forged signature beside a good token": verify(changed(func(d *ingest.Delivery) {
+			d.Header.Set("Authorization", "Bearer own-token")
+			d.Body[9] ^= 1
+		}), "own-token", secret),
+		"a body":          verify(changed(func(d *ingest.Delivery) { d.Body = append(d.Body, '\n') }), secret),
+		"another time":    verify(changed(func(d *ingest.Delivery) { d.Header.Set("X-Twilio-Email-Event-Webhook-Timestamp", "1767614406") }), secret),
+		"no time":         verify(changed(func(d *ingest.Delivery) { d.Header.Del("X-Twilio-Email-Event-Webhook-Timestamp") }), secret),
+		"no signature":    verify(changed(func(d *ingest.Delivery) { d.Header.Del("X-Twilio-Email-Event-Webhook-Signature") }), secret),
+		"empty signature": verify(changed(func(d *ingest.Delivery) { d.Header.Set("X-Twilio-Email-Event-Webhook-Signature", "") }), secret),
+		"too old":         verify(changed(func(d *ingest.Delivery) { d.ReceivedAt = d.ReceivedAt.Add(5 * day) }), secret),
+		"from the future": verify(changed(func(d *ingest.Delivery) { d.ReceivedAt = d.ReceivedAt.Add(-time.Hour) }), secret),
+	} {
+		if !errors.Is(err, ingest.ErrUnverified) {
+			t.Errorf("%s: %v", what, err)
 		}
 	}
 }
