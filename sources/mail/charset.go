@@ -89,7 +89,7 @@ func decodeHeader(value string) string {
 	value = decodeText([]byte(clip(value, maxAddress)), "")
 	value = strings.NewReplacer("\r\n", "", "\n", "", "\r", "").Replace(value)
 	if decoded, err := wordDecoder.DecodeHeader(value); err == nil {
-		value = decoded
+		value = decodeText([]byte(decoded), "") // utf-8 may be what was said only
 	}
 	return strings.TrimSpace(value)
 }

@@ -70,6 +70,7 @@ func TestDecodeHeader(t *testing.T) {
 	f("=?windows-1251?B?x+Dv8O7x?=", "Запрос")
 	f("=?no-such?Q?a=E9?=", "aé")
 	f("a\r\n b", "a b")
+	f("=?utf-8?Q?na=EFve?=", "naïve")
 	f("J\xfcrgen", "Jürgen")
 	f("=?utf-8?Q?broken", "=?utf-8?Q?broken")
 }
