@@ -24,6 +24,8 @@ type Acceptor struct {
 	journal  Appender
 	decoders Decoders
 	rank     atomic.Int64 // of the delivery before
+	tokens   tokens
+	confirm  func(source, address string)
 }
 
 // NewAcceptor returns an Acceptor for the given intakes, by their name.
@@ -43,6 +45,15 @@ func (a *Acceptor) RankAfter(rank uint64) {
 // watch them, or change their limits before the first Accept.
 func (a *Acceptor) Decoders() *Decoders { return &a.decoders }
 
+// RememberTokens has replayed tokens refused (see Tokened), as far as memory
+// knows of them. It must be called before the first Accept.
+func (a *Acceptor) RememberTokens(memory TokenMemory) { a.tokens.memory = memory }
+
+// ConfirmWith has confirm called with every address that a kept delivery wants
+// to be asked (see Confirmer). It must not block, and must be set before the
+// first Accept.
+func (a *Acceptor) ConfirmWith(confirm func(source, address string)) { a.confirm = confirm }
+
 // Intake returns the intake of that name. Errors: ErrUnknownSource.
 func (a *Acceptor) Intake(name string) (*Intake, error) {
 	intake, ok := a.intakes[name]
@@ -55,8 +66,8 @@ func (a *Acceptor) Intake(name string) (*Intake, error) {
 // Accept verifies and keeps d. It answers Answer{} (no status) where the
 // sender wants nothing of its own. It may change d's header and body to
 // remove secrets, sets Ahead, and does not keep d after it returns. Errors (wrapped):
-// ErrUnknownSource, ErrMethod, ErrUnverified, ErrMalformed, *InvalidError,
-// ErrNotKept together with what the journal said, *PanicError, ErrHung, or a
+// ErrUnknownSource, ErrMethod, ErrUnverified, ErrReplayed, ErrUnavailable,
+// ErrMalformed, *InvalidError, ErrNotKept together with what the journal said, *PanicError, ErrHung, or a
 // source's own.
 func (a *Acceptor) Accept(ctx context.Context, d *Delivery) (Answer, error) {
 	intake, err := a.Intake(d.Source)
@@ -78,6 +89,12 @@ func (a *Acceptor) Accept(ctx context.Context, d *Delivery) (Answer, error) {
 	if err := intake.Verify(d); err != nil {
 		return Answer{}, err
 	}
+	remember, err := a.tokens.check(ctx, intake, d)
+	if err != nil {
+		return Answer{}, err
+	}
+	kept := false
+	defer func() { remember(kept) }()
 	removeCredentials(d)
 	if intake.Redact != nil {
 		intake.Redact(d)
@@ -92,6 +109,12 @@ func (a *Acceptor) Accept(ctx context.Context, d *Delivery) (Answer, error) {
 	a.order(d)
 	if err := a.journal.Append(ctx, AppendDelivery(nil, d)); err != nil {
 		return Answer{}, fmt.Errorf("keep delivery: %w: %w", ErrNotKept, err)
+	}
+	kept = true
+	if intake.Confirm != nil && a.confirm != nil {
+		if address, ok := intake.Confirm(d); ok {
+			a.confirm(d.Source, address)
+		}
 	}
 	if intake.Respond != nil {
 		return intake.Respond(d, events), nil

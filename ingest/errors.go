@@ -13,6 +13,8 @@ var (
 	ErrUnknownSource = errors.New("unknown source")
 	ErrMethod        = errors.New("method not allowed")
 	ErrUnverified    = errors.New("not verified")
+	ErrReplayed      = errors.New("replayed")
+	ErrUnavailable   = errors.New("unavailable") // what verifying needs, just now
 	ErrMalformed     = errors.New("malformed")
 	ErrMediaType     = errors.New("unsupported media type")
 	ErrTooLarge      = errors.New("too large")

@@ -1,5 +1,7 @@
 package ingest
 
+import "time"
+
 // Intake is a source as the edge and the drain use it: its decoder normalises,
 // validates and stamps events, and what the source can do besides stands in
 // fields that are nil where it cannot. Package sources makes intakes.
@@ -14,8 +16,10 @@ type Intake struct {
 	// the door then takes /in/<source>/… as it does /in/<source>.
 	Below bool
 	Source
-	Challenge func(*Delivery) (Answer, bool)
-	Redact    func(*Delivery)
-	Respond   func(*Delivery, []Event) Answer
-	Refuse    func(Refusal) (Answer, bool)
+	Challenge   func(*Delivery) (Answer, bool)
+	Redact      func(*Delivery)
+	Respond     func(*Delivery, []Event) Answer
+	Refuse      func(Refusal) (Answer, bool)
+	ReplayToken func(*Delivery) (string, time.Duration)
+	Confirm     func(*Delivery) (string, bool)
 }

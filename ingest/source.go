@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -47,6 +48,32 @@ type Refuser interface {
 	Refuse(d Refusal) (answer Answer, ok bool)
 }
 
+// Tokened is a Source whose signature covers a token and not the message, so
+// that whoever has seen one delivery could send it again with other words.
+// ReplayToken returns the token of a verified delivery, "" for none, and for how
+// long Verify would take it. A token that is known already is refused with
+// ErrReplayed, as far as anybody remembers: see TokenMemory.
+type Tokened interface {
+	ReplayToken(d *Delivery) (token string, ttl time.Duration)
+}
+
+// Confirmer is a Source whose sender wants to be told, at an address that it
+// sends, that it may go on sending. Confirm is asked after the delivery is kept;
+// ok is false for a delivery that asks for nothing. The source has verified the
+// delivery and that the address is its platform's.
+type Confirmer interface {
+	Confirm(d *Delivery) (address string, ok bool)
+}
+
+// CertificateStore gives the certificates that platforms sign with. It is safe
+// for concurrent use.
+type CertificateStore interface {
+	// Certificate returns the one at an https address, which the source has
+	// found to be its platform's. Errors: ErrUnavailable (wrapped), as it may be
+	// had later.
+	Certificate(address string) (*x509.Certificate, error)
+}
+
 // Refusal is what the door is about to answer to a delivery that it does not
 // keep.
 type Refusal struct {
@@ -77,6 +104,8 @@ type SourceConfig struct {
 	Currency      string         // ISO 4217, for amounts without one
 	AllowedHosts  []string       // a form's own hosts, for _next and CORS
 	Options       map[string]any // per type
+	// Certificates for types whose sender signs with one; nil has none.
+	Certificates CertificateStore
 }
 
 // DecodeOptions reads the per-type options into the struct that into points

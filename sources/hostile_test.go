@@ -281,7 +281,11 @@ func inFrames(typ string) (all []hostile) {
 				})
 			}
 			for what, text := range texts {
-				add(what, func(n int) string { return quoted(text(n)) })
+				if strings.HasPrefix(frame, "{") || strings.HasPrefix(frame, "[") {
+					add(what, func(n int) string { return quoted(text(n)) })
+				} else {
+					add(what, text) // no JSON: as it is
+				}
 			}
 			for what, value := range values {
 				add(what, value)
@@ -331,6 +335,11 @@ func whole(typ string) (all []hostile) {
 	add("boundaries in lines", multipart, between("--b\r\n\r\n", "\r\n--bx", "\r\n--b--"))
 	add("nested multipart", multipart, times("--b\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"))
 	add("quoted-printable part", multipart, between("--b\r\nContent-Disposition: form-data; name=f\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n", "=41=\r\n", "\r\n--b--"))
+	if typ == "email-lead" {
+		for name, body := range mimeBodies {
+			add("MIME: "+name, "message/rfc822", body)
+		}
+	}
 	const csv = "text/csv"
 	add("one line", csv, times("a"))
 	add("columns", csv, times("a,"))
@@ -413,6 +422,17 @@ func headers() (all []hostile) {
 		return "Basic " + base64.StdEncoding.EncodeToString([]byte(times(":")(n)))
 	})
 	return all
+}
+
+// configOf is a configuration with which the type's frames are genuine.
+func configOf(typ string) ingest.SourceConfig {
+	config := ingest.SourceConfig{
+		Name: "s", Type: typ, Workspace: "w", Secrets: []string{secret}, Currency: "USD", DefaultRegion: "US",
+	}
+	if typ == "aws-ses" {
+		config.Options, config.Certificates = map[string]any{"topics": []string{snsTopic}}, snsCertificates{}
+	}
+	return config
 }
 
 var received = time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
@@ -502,9 +522,7 @@ func cost(t *testing.T, in *ingest.Intake, h hostile, n int) (spent, size int64)
 func TestHostile(t *testing.T) { // not parallel: it counts what the process allocates
 	for _, typ := range sources.Types() {
 		t.Run(typ.Name, func(t *testing.T) {
-			in, err := sources.New(ingest.SourceConfig{
-				Name: "s", Type: typ.Name, Workspace: "w", Secrets: []string{secret}, Currency: "USD", DefaultRegion: "US",
-			})
+			in, err := sources.New(configOf(typ.Name))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -535,9 +553,7 @@ func TestHostile_Megabytes(t *testing.T) {
 	const n = 1 << 20
 	for _, typ := range sources.Types() {
 		t.Run(typ.Name, func(t *testing.T) {
-			in, err := sources.New(ingest.SourceConfig{
-				Name: "s", Type: typ.Name, Workspace: "w", Secrets: []string{secret}, Currency: "USD", DefaultRegion: "US",
-			})
+			in, err := sources.New(configOf(typ.Name))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -556,9 +572,7 @@ func TestHostile_Megabytes(t *testing.T) {
 // The frames are genuine: what the tests above count is decoding, not refusing.
 func TestHostile_FramesAreGenuine(t *testing.T) {
 	for _, typ := range sources.Types() {
-		in, err := sources.New(ingest.SourceConfig{
-			Name: "s", Type: typ.Name, Workspace: "w", Secrets: []string{secret}, Currency: "USD", DefaultRegion: "US",
-		})
+		in, err := sources.New(configOf(typ.Name))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -14,6 +14,9 @@ const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 // open are the types that pages post to, which cannot keep a secret.
 var open = map[string]bool{"form": true, "click": true}
 
+// certified are the types whose sender signs with a certificate of its own.
+var certified = map[string]bool{"aws-ses": true}
+
 func TestTypes(t *testing.T) {
 	t.Parallel()
 	seen := make(map[string]bool)
@@ -25,7 +28,7 @@ func TestTypes(t *testing.T) {
 		if typ.About == "" || typ.Verified == "" || typ.Kind == "" {
 			t.Errorf("%s is not described", typ.Name)
 		}
-		config := ingest.SourceConfig{Name: "s", Type: typ.Name, Workspace: "w", Secrets: []string{secret}, Currency: "USD"}
+		config := configOf(typ.Name)
 		in, err := sources.New(config)
 		if err != nil {
 			t.Errorf("%s: %v", typ.Name, err)
@@ -35,7 +38,7 @@ func TestTypes(t *testing.T) {
 			t.Errorf("%s: the intake does not say what the type does: %+v", typ.Name, in)
 		}
 		config.Secrets = nil
-		if _, err := sources.New(config); (err == nil) != open[typ.Name] {
+		if _, err := sources.New(config); (err == nil) != (open[typ.Name] || certified[typ.Name]) {
 			t.Errorf("%s without secrets: %v", typ.Name, err)
 		}
 		config.Secrets, config.Options = []string{secret}, map[string]any{"no_such_option": 1}

@@ -217,9 +217,39 @@ var adTypes = []Type{
 // mailTypes are inbound e-mail.
 var mailTypes = []Type{
 	{
-		Name: "postmark", New: mail.NewPostmark, Kind: ingest.LeadKind, MaxBody: 48 << 20, Confidence: Documented,
+		Name: "sendgrid", New: mail.NewSendGrid, Kind: ingest.LeadKind, MaxBody: mail.MaxBody, Confidence: Proved,
+		About: "inbound e-mail through SendGrid, parsed or raw", Verified: "ECDSA, or Basic auth or token",
+		Counted: "`Message-ID`, else a hash",
+	},
+	{
+		Name: "mailgun", New: mail.NewMailgun, Kind: ingest.LeadKind, MaxBody: mail.MaxBody, Confidence: Documented,
+		About: "inbound e-mail through Mailgun, parsed or raw", Verified: "HMAC-SHA256 of a token, which is taken once",
+		Counted: "`Message-Id`, else a hash",
+	},
+	{
+		Name: "postmark", New: mail.NewPostmark, Kind: ingest.LeadKind, MaxBody: mail.MaxBody, Confidence: Documented,
 		About: "inbound e-mail through Postmark", Verified: "Basic auth or token",
 		Counted: "`MessageID`",
+	},
+	{
+		Name: "aws-ses", New: mail.NewSES, Kind: ingest.LeadKind, Confidence: Documented,
+		About: "inbound e-mail through Amazon SES and SNS", Verified: "RSA signature of SNS, of configured topics",
+		Counted: "`mail.messageId`", Fetched: "the certificate, and the subscription's confirmation",
+	},
+	{
+		Name: "cloudmailin", New: mail.NewCloudMailin, Kind: ingest.LeadKind, MaxBody: mail.MaxBody, Confidence: Documented,
+		About: "inbound e-mail through CloudMailin", Verified: "Basic auth or token",
+		Counted: "`Message-ID`, else a hash",
+	},
+	{
+		Name: "email-lead", New: mail.NewPosted, Kind: ingest.LeadKind, MaxBody: mail.MaxBody, Confidence: Documented,
+		About: "e-mail from your own mail server: raw, or its text", Verified: "token",
+		Counted: "`Message-ID`, else a hash",
+	},
+	{
+		Name: "adf", New: mail.NewADF, Kind: ingest.LeadKind, Confidence: ThirdParty,
+		About: "ADF/XML posted by a car portal; resends replace", Verified: "token",
+		Counted: "prospect id, else a hash",
 	},
 }
 

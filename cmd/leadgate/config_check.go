@@ -15,8 +15,10 @@ import (
 
 	"github.com/leadgate/leadgate/analytics/report"
 	"github.com/leadgate/leadgate/ingest"
+	"github.com/leadgate/leadgate/ingest/ask"
 	"github.com/leadgate/leadgate/ingest/limit"
 	"github.com/leadgate/leadgate/sources"
+	"github.com/leadgate/leadgate/sources/signature"
 )
 
 // Settings are a checked configuration: secrets resolved, sources built.
@@ -28,12 +30,16 @@ type Settings struct {
 	Intakes       map[string]*ingest.Intake
 	Secrets       map[string][]string // by source
 	Rules         []report.PriceRule
+	Certificates  *ask.Certificates // of the senders that sign with one
 }
 
 // Check returns the settings that config means, or all its Problems at once.
 func (c Config) Check() (*Settings, error) {
 	var problems Problems
-	s := &Settings{Config: c, Intakes: map[string]*ingest.Intake{}, Secrets: map[string][]string{}}
+	s := &Settings{
+		Config: c, Intakes: map[string]*ingest.Intake{}, Secrets: map[string][]string{},
+		Certificates: ask.NewCertificates(ask.Options{Allowed: signature.SNSAddress}),
+	}
 	c.checkHTTP(&problems)
 	c.checkSizes(&problems)
 	for i, key := range c.API.Keys {
@@ -220,6 +226,7 @@ func (c SourceConfig) check(path string, s *Settings, problems *Problems) {
 	intake, err := sources.New(ingest.SourceConfig{
 		Name: c.Name, Type: c.Type, Workspace: c.Workspace, Secrets: secrets, DefaultRegion: c.DefaultRegion,
 		Location: location, Currency: c.Currency, AllowedHosts: c.AllowedHosts, Options: c.Options,
+		Certificates: s.Certificates,
 	})
 	if err != nil {
 		problems.add(fmt.Sprintf("%s (%s)", path, c.Name), "%v", err)

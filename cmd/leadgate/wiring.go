@@ -232,6 +232,9 @@ func (g *gateway) openEdge() error {
 	}
 	acceptor.Decoders().Limit = time.Duration(s.Drain.DecodeTimeout)
 	g.metrics.WatchDecoders("edge", acceptor.Decoders().Stuck)
+	if err := g.openProtocols(acceptor); err != nil {
+		return err
+	}
 	g.edge, err = edge.New(edge.Options{
 		Acceptor:  acceptor,
 		PublicURL: s.PublicURL, TrustedProxies: s.HTTP.TrustedProxies,

@@ -66,6 +66,12 @@ func failureOf(err error) *failure {
 	case is(ingest.ErrUnverified):
 		return &failure{Status: http.StatusUnauthorized, Code: "unverified",
 			Message: "the sender could not be verified: check the secret, the signature and the time of sending"}
+	case is(ingest.ErrReplayed):
+		return &failure{Status: http.StatusConflict, Code: "replayed",
+			Message: "a delivery with this token was taken in before"}
+	case is(ingest.ErrUnavailable):
+		return &failure{Status: http.StatusServiceUnavailable, Code: "unavailable", retry: 5 * time.Second,
+			Message: "what is needed to take the delivery in cannot be had just now; please send it again"}
 	case is(ingest.ErrUnknownSource):
 		return &failure{Status: http.StatusNotFound, Code: "unknown_source",
 			Message: "no source of this name is configured; names are case-sensitive and end without a slash"}

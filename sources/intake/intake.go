@@ -31,7 +31,8 @@ type Options struct {
 }
 
 // Wrap makes the intake of a source. What the source can do besides (see
-// ingest.Challenger, Redactor, Responder, Refuser) is taken over.
+// ingest.Challenger, Redactor, Responder, Refuser,
+// Tokened, Confirmer) is taken over.
 func Wrap(source ingest.Source, config ingest.SourceConfig, options Options) *ingest.Intake {
 	if config.Location == nil {
 		config.Location = time.UTC
@@ -54,6 +55,12 @@ func Wrap(source ingest.Source, config ingest.SourceConfig, options Options) *in
 	}
 	if r, ok := source.(ingest.Refuser); ok {
 		in.Refuse = r.Refuse
+	}
+	if t, ok := source.(ingest.Tokened); ok {
+		in.ReplayToken = t.ReplayToken
+	}
+	if c, ok := source.(ingest.Confirmer); ok {
+		in.Confirm = c.Confirm
 	}
 	return in
 }

@@ -20,7 +20,7 @@ func FuzzLetter(f *testing.F) {
 		if len(l.text) > len(text) {
 			t.Error("a letter longer than its mail")
 		}
-		found := parseNotification(l.text)
+		found := parseNotification(l.text, nil)
 		if len(found) > maxFound {
 			t.Errorf("%d fields", len(found))
 		}
@@ -29,7 +29,7 @@ func FuzzLetter(f *testing.F) {
 				t.Errorf("field %q is empty", field.Name)
 			}
 		}
-		isNotification(found, text)
+		isNotification(found, text, false)
 		address(text)
 		readPhone(text, "US")
 	})

@@ -6,6 +6,8 @@ import (
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
+
+	"github.com/leadgate/leadgate/sources/fields"
 )
 
 // maxNesting bounds tables within tables; deeper ones are read as text.
@@ -127,7 +129,7 @@ func (r *htmlReader) endRow() {
 			filled = append(filled, text)
 		}
 	}
-	if len(filled) == 2 && !nested && isLabel(filled[0]) {
+	if len(filled) == 2 && !nested && (isLabel(filled[0]) || isShort(filled[0]) && fields.RoleOf(strings.TrimRight(filled[0], " :：")) != fields.Answer) {
 		filled = []string{strings.TrimRight(filled[0], " :：") + ": " + filled[1]}
 	}
 	for _, text := range filled {

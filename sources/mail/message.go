@@ -5,6 +5,7 @@ import (
 	"net/mail"
 	"regexp"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/leadgate/leadgate/ingest"
@@ -33,30 +34,50 @@ func clip(text string, size int) string {
 
 // message is an inbound mail, as every provider delivers one.
 type message struct {
+	id            string // its Message-ID, without brackets
+	externalID    string // the provider's own id, where it has one
 	from, replyTo string // as in the header, with or without a name
+	fromName      string // the sender's, where it is told apart
+	envelopeFrom  string
+	recipient     string // whom the envelope names
 	recipients    []string
-	subject       string
+	subject, date string
+	at            time.Time // of receipt by the provider
 	text, html    string
-	// reply is the new part of an answer, as the provider cut it out.
-	reply string
+	reply         string // the new part of an answer, as the provider cut it out
+	header        func(name string) string
+	attachments   []attachment
+	attrs         map[string]string
+	spam          []string
+	test          bool
+
+	letters []letter // of the text, and of the page if there is one
+}
+
+// readLetters takes the words out of what surrounds them.
+func (m *message) readLetters() {
+	m.letters = []letter{readLetter(m.text)}
+	if m.html != "" {
+		m.letters = append(m.letters, readLetter(textOf(m.html)))
+	}
+}
+
+// reading is what a mail says in words.
+type reading struct {
+	lead     *ingest.Lead
+	id, time string // that a form put into it
 }
 
 // lead reads who is asking, and what. Region is for national phone numbers.
-func (m *message) lead(region string) *ingest.Lead {
+func (m *message) lead(region string, rule *sender) reading {
 	from := address(m.from)
-	letter := readLetter(m.text)
-	found := parseNotification(letter.text)
-	if m.html != "" && !isNotification(found, from.Address) {
-		fromHTML := readLetter(textOf(m.html))
-		if inHTML := parseNotification(fromHTML.text); letter.text == "" || isNotification(inHTML, from.Address) {
-			letter, found = fromHTML, inHTML
-		}
-	}
-	reports := isNotification(found, from.Address)
+	from.Address = cmp.Or(from.Address, address(m.envelopeFrom).Address)
+	robot := from.Address == "" || rule.isRobot(from.Address)
+	letter, found, reports := m.fields(rule, from.Address, robot)
 	if !reports {
 		found = phonesOnly(found)
 	}
-	form := new(fields.Mapping).Read(found)
+	form := (&fields.Mapping{Timed: rule.maps("occurred_at")}).Read(found)
 	lead := form.Lead
 	if lead.Person.Answers == nil {
 		lead.Person.Answers = make(map[string]string)
@@ -66,9 +87,16 @@ func (m *message) lead(region string) *ingest.Lead {
 			lead.Person.Answers[name] = text
 		}
 	}
-	answer("id", form.ID)
-	if lead.Person.Message == "" && (!reports || !isRobot(from.Address)) {
-		lead.Person.Message = cmp.Or(m.reply, letter.text)
+	for name, text := range lead.Person.Answers {
+		if label, ok := strings.CutPrefix(name, answerMark); ok {
+			delete(lead.Person.Answers, name)
+			answer(label, text)
+		}
+	}
+	if lead.Person.Message == "" && (!reports || !robot) {
+		if lead.Person.Message = letter.text; !letter.forwarded { // whose words no provider keeps apart
+			lead.Person.Message = cmp.Or(m.reply, letter.text)
+		}
 	}
 	if !readAddress(&lead.Person.Email) {
 		answer("email", lead.Person.Email)
@@ -80,28 +108,42 @@ func (m *message) lead(region string) *ingest.Lead {
 		answer("phone", lead.Person.Phone)
 		lead.Person.Phone = ""
 	}
-	if sender := m.sender(letter, from); sender != nil && lead.Person.Email == "" {
+	if sender := m.sender(letter, from, rule); sender != nil && lead.Person.Email == "" {
 		lead.Person.Email = sender.Address
 		lead.Person.Name = cmp.Or(lead.Person.Name, sender.Name)
 	}
-	answer("subject", m.subject)
-	if !strings.EqualFold(from.Address, lead.Person.Email) {
-		answer("from_address", from.Address)
+	return reading{lead: lead, id: form.ID, time: form.Time}
+}
+
+// fields returns the fields of the letter that has them, and whether they are
+// those of a notification. Otherwise it is the text, or the page where the text
+// is empty.
+func (m *message) fields(rule *sender, from string, robot bool) (best letter, found []fields.Field, reports bool) {
+	for i, l := range m.letters {
+		l.text = rule.between(l.text)
+		these := append(rule.find(l.text), parseNotification(l.text, rule.own())...)
+		is := isNotification(these, from, robot)
+		if i == 0 || is || best.text == "" {
+			best, found, reports = l, these, is
+		}
+		if is {
+			break
+		}
 	}
-	return lead
+	return best, found, reports
 }
 
 // sender returns the person behind the mail, nil if there is only a robot. Who
 // passed a mail on is not its sender.
-func (m *message) sender(l letter, from *mail.Address) *mail.Address {
+func (m *message) sender(l letter, from *mail.Address, rule *sender) *mail.Address {
 	candidates := []*mail.Address{address(m.replyTo), from}
 	if l.forwarded {
 		candidates = []*mail.Address{address(l.replyTo), address(l.from)}
 	}
-	robots := isRobot(candidates[1].Address)
+	robots := rule.isRobot(candidates[1].Address)
 	for i, c := range candidates {
 		switch {
-		case c.Address == "", isRobot(c.Address), m.isRecipient(c.Address):
+		case c.Address == "", rule.isRobot(c.Address), m.isRecipient(c.Address):
 		case i == 0 && robots && strings.EqualFold(domain(c.Address), domain(candidates[1].Address)):
 			// The robot's own help desk.
 		default:
@@ -120,6 +162,20 @@ func (m *message) isRecipient(address string) bool {
 	return false
 }
 
+// addresses reads all addresses of a header.
+func addresses(header string) []string {
+	header = clip(header, maxAddress)
+	var found []string
+	list, err := mail.ParseAddressList(header)
+	if err != nil {
+		return addressPattern.FindAllString(header, maxAttachments)
+	}
+	for _, a := range list {
+		found = append(found, a.Address)
+	}
+	return found
+}
+
 // address reads the first address of a header; its Address is empty if there
 // is none.
 func address(header string) *mail.Address {
@@ -129,6 +185,7 @@ func address(header string) *mail.Address {
 	}
 	if found := addressPattern.FindString(header); found != "" {
 		name, _, _ := strings.Cut(header, "<")
+		name, _, _ = strings.Cut(name, "[") // Outlook: Kim Lee [mailto:kim@example.com]
 		if strings.Contains(name, "@") {
 			name = ""
 		}
@@ -147,7 +204,7 @@ func readAddress(text *string) bool {
 	if _, err := normalize.Email(*text); err == nil || *text == "" {
 		return true
 	}
-	found := addressPattern.FindString(*text)
+	found := addressPattern.FindString(clip(*text, maxAddress))
 	if _, err := normalize.Email(found); err != nil {
 		return false
 	}
@@ -166,7 +223,7 @@ func readPhone(text, region string) (string, bool) {
 	}
 	phone, err := normalize.Phone(text, region)
 	if err != nil {
-		phone, err = normalize.Phone(phonePattern.FindString(text), region)
+		phone, err = normalize.Phone(phonePattern.FindString(clip(text, maxAddress)), region)
 	}
 	return phone, err == nil
 }

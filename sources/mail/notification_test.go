@@ -10,7 +10,7 @@ func TestParseNotification(t *testing.T) {
 	f := func(text string, want ...string) {
 		t.Helper()
 		var got []string
-		for _, field := range parseNotification(text) {
+		for _, field := range parseNotification(text, nil) {
 			got = append(got, field.Name+"="+strings.Join(field.Values, "|"))
 		}
 		if strings.Join(got, "; ") != strings.Join(want, "; ") {
@@ -48,8 +48,8 @@ func TestMessage_Long(t *testing.T) {
 	} {
 		text := strings.Repeat(part, 1<<20/len(part))
 		m := message{from: "noreply@a.example", text: text, html: text}
-		if lead := m.lead("US"); lead == nil {
-			t.Error(part)
+		if events, err := (&inbox{region: "US"}).events(&m, "1"); err != nil || len(events) != 1 {
+			t.Error(part, err)
 		}
 	}
 }

@@ -4,12 +4,10 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"strings"
 
 	"github.com/leadgate/leadgate/ingest"
 	"github.com/leadgate/leadgate/sources/fields"
-	"github.com/leadgate/leadgate/sources/normalize"
 	"github.com/leadgate/leadgate/sources/signature"
 )
 
@@ -20,22 +18,48 @@ const MaxBody = 48 << 20
 // Postmark is the source type "postmark": inbound mail of Postmark,
 // https://postmarkapp.com/developer/webhooks/inbound-webhook. Postmark signs
 // nothing: its secrets are the password, or "user:password", that stand in the
-// address of the webhook.
-type Postmark struct{ config ingest.SourceConfig }
-
-// NewPostmark returns a source of type "postmark". It has no options.
-func NewPostmark(config ingest.SourceConfig) (ingest.Source, error) {
-	if err := config.RequireSecrets(); err != nil {
-		return nil, err
-	}
-	if err := config.DecodeOptions(&struct{}{}); err != nil {
-		return nil, err
-	}
-	return &Postmark{config: config}, nil
+// address of the webhook. Its options are signature.GuardOptions and Options.
+// Where the webhook includes the raw mail, that is read.
+type Postmark struct {
+	*signature.Guard
+	*inbox
 }
 
-// Verify checks the credentials.
-func (p *Postmark) Verify(d *ingest.Delivery) error { return signature.Token(d, p.config.Secrets) }
+// NewPostmark returns a source of type "postmark".
+func NewPostmark(config ingest.SourceConfig) (ingest.Source, error) {
+	guard, inbox, err := newGuarded(config)
+	if err != nil {
+		return nil, err
+	}
+	return &Postmark{Guard: guard, inbox: inbox}, nil
+}
+
+// guardedOptions are the options of providers that do not sign.
+type guardedOptions struct {
+	signature.GuardOptions
+	Options
+}
+
+func newGuarded(config ingest.SourceConfig) (*signature.Guard, *inbox, error) {
+	var o guardedOptions
+	if err := config.DecodeOptions(&o); err != nil {
+		return nil, nil, err
+	}
+	guard, err := signature.NewGuard(config, o.GuardOptions)
+	if err != nil {
+		return nil, nil, err
+	}
+	inbox, err := newInbox(config, o.Options)
+	return guard, inbox, err
+}
+
+// Refuse keeps from Postmark the one status that has it give a mail up.
+func (p *Postmark) Refuse(r ingest.Refusal) (ingest.Answer, bool) {
+	if r.Status != 403 {
+		return ingest.Answer{}, false
+	}
+	return deferral(r)
+}
 
 type postmarkAddress struct{ Email, Name, MailboxHash string }
 
@@ -56,8 +80,11 @@ type postmarkMail struct {
 	HTMLBody          string `json:"HtmlBody"`
 	StrippedTextReply string
 	Headers           fields.Few[struct{ Name, Value string }]
+	RawEmail          string
 	Attachments       fields.Few[struct {
 		Name          string
+		Content       string
+		Data          string // what the page for testing calls Content
 		ContentType   string
 		ContentLength json.Number
 	}]
@@ -72,44 +99,34 @@ func (p *Postmark) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
 	if m.MessageID == "" {
 		return nil, fmt.Errorf("%w: no MessageID", ingest.ErrMalformed)
 	}
-	if reason := m.automatic(); reason != "" {
-		return nil, ingest.Ignored("%s", reason)
+	read := m.message()
+	if raw, err := readMIME([]byte(m.RawEmail)); m.RawEmail != "" && err == nil {
+		read.text, read.html, read.attachments = raw.text, raw.html, raw.attachments
 	}
+	return p.events(read, m.MessageID)
+}
+
+func (m *postmarkMail) message() *message {
 	read := &message{
-		from: m.From, replyTo: m.ReplyTo, subject: m.Subject,
+		externalID: m.MessageID, id: bareID(m.header("Message-ID")),
+		from: cmp.Or(m.FromFull.Email, m.From), fromName: cmp.Or(m.FromFull.Name, m.FromName), replyTo: m.ReplyTo,
+		recipient: cmp.Or(m.OriginalRecipient, address(m.To).Address), subject: m.Subject, date: m.Date,
 		text: clip(m.TextBody, maxText), html: clip(m.HTMLBody, maxHTML), reply: clip(m.StrippedTextReply, maxText),
-	}
-	if m.FromFull.Email != "" {
-		read.from = m.FromFull.Email
+		header: m.header, attrs: map[string]string{"route": m.MailboxHash, "tag": m.Tag},
+		// The sample that Postmark's page for testing a webhook sends.
+		test: strings.EqualFold(m.FromFull.Email, "support@postmarkapp.com") && m.Subject == "Test subject",
 	}
 	for _, to := range m.ToFull {
 		read.recipients = append(read.recipients, to.Email)
 	}
-	recipient := cmp.Or(m.OriginalRecipient, address(m.To).Address)
-	read.recipients = append(read.recipients, recipient)
-	lead := read.lead(p.config.DefaultRegion)
-	lead.ExternalID = m.MessageID
-	if name := cmp.Or(m.FromFull.Name, m.FromName); lead.Person.Name == "" && strings.EqualFold(lead.Person.Email, address(read.from).Address) {
-		lead.Person.Name = name
-	}
-	if list := m.attachments(); list != "" {
-		lead.Person.Answers["attachments"] = list
-	}
+	read.recipients = append(read.recipients, read.recipient)
 	if strings.HasPrefix(strings.ToLower(m.header("X-Spam-Status")), "yes") {
-		lead.SpamReasons = append(lead.SpamReasons, "mail filter")
+		read.spam = []string{"mail filter"}
 	}
-	// The sample that Postmark's page for testing a webhook sends.
-	lead.Test = strings.EqualFold(m.FromFull.Email, "support@postmarkapp.com") && m.Subject == "Test subject"
-	lead.Attrs = map[string]string{
-		"recipient": recipient, "route": m.MailboxHash, "tag": m.Tag, "message_id": strings.Trim(m.header("Message-ID"), "<> "),
+	for _, a := range m.Attachments {
+		read.attachBase64(a.Name, a.ContentType, cmp.Or(a.Content, a.Data), a.ContentLength.String())
 	}
-	maps.DeleteFunc(lead.Attrs, func(_, value string) bool { return value == "" })
-	event := ingest.Event{Kind: ingest.LeadKind, Key: m.MessageID, Lead: lead}
-	// A mail program with a broken clock must not cost a lead.
-	if at, zone, err := normalize.Time(m.Date, p.config.Location); err == nil {
-		event.OccurredAt, event.Zone = at, zone
-	}
-	return []ingest.Event{event}, nil
+	return read
 }
 
 func (m *postmarkMail) header(name string) string {
@@ -119,34 +136,4 @@ func (m *postmarkMail) header(name string) string {
 		}
 	}
 	return ""
-}
-
-// automatic returns why a mail is an answering machine's, "" if it is not.
-// Notifications of forms are auto-generated, not auto-replied (RFC 3834 §5).
-func (m *postmarkMail) automatic() string {
-	local, _, _ := strings.Cut(strings.ToLower(address(m.From).Address), "@")
-	switch {
-	case m.header("Return-Path") == "<>", local == "mailer-daemon":
-		return "a notice about a mail that could not be delivered"
-	case strings.HasPrefix(strings.ToLower(m.header("Auto-Submitted")), "auto-replied"), m.header("X-Autoreply") != "":
-		return "an automatic reply"
-	}
-	return ""
-}
-
-// attachments returns what was attached, as a JSON list; the files themselves
-// stay in the raw delivery.
-func (m *postmarkMail) attachments() string {
-	if len(m.Attachments) == 0 {
-		return ""
-	}
-	list := make([]string, len(m.Attachments))
-	for i, a := range m.Attachments {
-		list[i] = fmt.Sprintf("%s (%s, %s bytes)", a.Name, cmp.Or(a.ContentType, "unknown"), cmp.Or(a.ContentLength, "?"))
-	}
-	text, err := json.Marshal(list)
-	if err != nil {
-		return "" // strings always marshal
-	}
-	return string(text)
 }

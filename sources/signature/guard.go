@@ -155,6 +155,10 @@ func (g *Guard) Redact(d *ingest.Delivery) {
 	}
 }
 
+// FromNetwork checks the sender's address alone, for types that have another
+// proof of who it is.
+func (g *Guard) FromNetwork(d *ingest.Delivery) error { return g.fromNetwork(d.RemoteAddr) }
+
 func (g *Guard) fromNetwork(remote string) error {
 	if len(g.networks) == 0 {
 		return nil

@@ -159,11 +159,17 @@ func Millis(text string) (time.Time, error) {
 // Within checks that a claimed time lies within the tolerance of the time of
 // receipt, on either side; the limit itself still passes.
 func Within(at, claimed time.Time, tolerance time.Duration) error {
+	return Between(at, claimed, tolerance, tolerance)
+}
+
+// Between is Within for senders that try again under the first time: a claim
+// may be older than it may be ahead.
+func Between(at, claimed time.Time, old, ahead time.Duration) error {
 	switch age := at.Sub(claimed); {
-	case age > tolerance:
-		return refuse("the timestamp is older than %s", tolerance)
-	case age < -tolerance:
-		return refuse("the timestamp is more than %s ahead", tolerance)
+	case age > old:
+		return refuse("the timestamp is older than %s", old)
+	case age < -ahead:
+		return refuse("the timestamp is more than %s ahead", ahead)
 	}
 	return nil
 }
