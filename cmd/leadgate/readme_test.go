@@ -33,12 +33,14 @@ func TestConfigExample_HasEveryType(t *testing.T) {
 		t.Fatal(err)
 	}
 	list := "data_dir: " + t.TempDir() + "\nsources:\n"
+	inside := false
 	for line := range strings.Lines(string(text)) {
-		example, ok := strings.CutPrefix(line, "#  - {name: ")
-		if !ok {
-			continue
+		if strings.HasPrefix(line, "#  - {name: ") || inside && strings.HasPrefix(line, "#      {") || inside && strings.HasPrefix(line, "#       ") {
+			list += line[1:]
+			inside = true
+		} else {
+			inside = false
 		}
-		list += "  - {name: " + example
 	}
 	path := filepath.Join(t.TempDir(), "config.yaml")
 	if err := os.WriteFile(path, []byte(list), 0o600); err != nil {
