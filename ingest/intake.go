@@ -15,4 +15,6 @@ type Intake struct {
 	Redact    func(*Delivery)
 	Respond   func(*Delivery, []Event) Answer
 	Refuse    func(Refusal) (Answer, bool)
+	Fetcher   Fetcher
+	Lister    Lister
 }

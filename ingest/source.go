@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -76,7 +79,9 @@ type SourceConfig struct {
 	Location      *time.Location // for zone-less local times; never nil
 	Currency      string         // ISO 4217, for amounts without one
 	AllowedHosts  []string       // a form's own hosts, for _next and CORS
-	Options       map[string]any // per type
+	// Credentials are what the platform is asked with, by name: access_token.
+	Credentials map[string]string
+	Options     map[string]any // per type
 }
 
 // DecodeOptions reads the per-type options into the struct that into points
@@ -93,6 +98,17 @@ func (c SourceConfig) DecodeOptions(into any) error {
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(into); err != nil {
 		return fmt.Errorf("options: %w", err)
+	}
+	return nil
+}
+
+// CheckCredentials returns an error that names the first credential that is not
+// one of the given.
+func (c SourceConfig) CheckCredentials(known ...string) error {
+	for _, name := range slices.Sorted(maps.Keys(c.Credentials)) {
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("credentials.%s: not known to this type (known: %s)", name, strings.Join(known, ", "))
+		}
 	}
 	return nil
 }

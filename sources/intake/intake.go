@@ -29,7 +29,7 @@ type Options struct {
 }
 
 // Wrap makes the intake of a source. What the source can do besides (see
-// ingest.Challenger, Redactor, Responder, Refuser) is taken over.
+// ingest.Challenger, Redactor, Responder, Refuser, Fetcher) is taken over.
 func Wrap(source ingest.Source, config ingest.SourceConfig, options Options) *ingest.Intake {
 	if config.Location == nil {
 		config.Location = time.UTC
@@ -52,6 +52,10 @@ func Wrap(source ingest.Source, config ingest.SourceConfig, options Options) *in
 	if r, ok := source.(ingest.Refuser); ok {
 		in.Refuse = r.Refuse
 	}
+	if f, ok := source.(ingest.Fetcher); ok {
+		in.Fetcher = f
+		in.Lister, _ = source.(ingest.Lister)
+	}
 	return in
 }
 
@@ -66,7 +70,7 @@ type decoder struct {
 // that cannot be valid. Where a delivery means several events their fields are
 // named with the index, as in "[3].url".
 func (s *decoder) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
-	events, err := s.Source.Decode(d)
+	events, err := s.read(d)
 	if err != nil {
 		return nil, err
 	}

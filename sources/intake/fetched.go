@@ -1,0 +1,36 @@
+package intake
+
+import (
+	"fmt"
+
+	"github.com/leadgate/leadgate/ingest"
+)
+
+// read decodes what the source can. What a platform would not tell says so by
+// itself, for all sources alike.
+func (s *decoder) read(d *ingest.Delivery) ([]ingest.Event, error) {
+	if d.Method != ingest.Fetched {
+		return s.Source.Decode(d)
+	}
+	reason := d.Header.Get(ingest.FetchErrorHeader)
+	if reason == "" {
+		return s.Source.Decode(d)
+	}
+	ref, err := ingest.FetchedReference(d)
+	if err != nil {
+		return nil, err
+	}
+	if d.Replay == 0 {
+		return nil, fmt.Errorf("the platform was asked for the %s in vain: %s (mend that, then replay it: it is asked again)", ref.Kind, reason)
+	}
+	ref.Again = true
+	event := ingest.Event{
+		Kind: ingest.Kind(d.Header.Get(ingest.EventKindHeader)), Key: d.Header.Get(ingest.EventKeyHeader),
+		Mutable: true, Version: ingest.AnnouncedVersion, Fetch: &ref,
+	}
+	if event.Kind != ingest.LeadKind {
+		return nil, fmt.Errorf("%w: the kind of event in the header", ingest.ErrMalformed)
+	}
+	event.Lead = &ingest.Lead{ExternalID: event.Key}
+	return []ingest.Event{event}, nil
+}
