@@ -67,6 +67,9 @@ type FetchPlan struct {
 	PullEvery time.Duration
 	// TokenExpires is when the credentials end, zero if that is not known.
 	TokenExpires time.Time
+	// Lacks names the credential that nothing can be fetched without, "" if it is
+	// configured.
+	Lacks string
 	// Secrets are what must not stand in any text that a platform sends back.
 	Secrets []string
 }
@@ -188,6 +191,15 @@ func PlatformText(text string, secrets ...string) string {
 		cut--
 	}
 	return text[:cut] + "…"
+}
+
+// AskAgainError is returned by Decode for the replay of a delivery that says that
+// a platform was asked in vain: it is to be asked once more. The event names what
+// for; it is known already, and nothing is stored of it.
+type AskAgainError struct{ Event Event }
+
+func (e *AskAgainError) Error() string {
+	return "the platform is asked again for the " + e.Event.Fetch.Kind
 }
 
 // NewFetched returns the delivery of what was fetched. It has no ID yet.

@@ -107,6 +107,9 @@ func (c SourceConfig) DecodeOptions(into any) error {
 func (c SourceConfig) CheckCredentials(known ...string) error {
 	for _, name := range slices.Sorted(maps.Keys(c.Credentials)) {
 		if !slices.Contains(known, name) {
+			if len(known) == 0 {
+				known = []string{"none"}
+			}
 			return fmt.Errorf("credentials.%s: not known to this type (known: %s)", name, strings.Join(known, ", "))
 		}
 	}

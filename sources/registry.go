@@ -81,5 +81,10 @@ func New(config ingest.SourceConfig) (*ingest.Intake, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, asks := source.(ingest.Fetcher); !asks {
+		if err := config.CheckCredentials(); err != nil {
+			return nil, err
+		}
+	}
 	return intake.Wrap(source, config, intake.Options{FirstParty: t.FirstParty, Methods: t.Methods}), nil
 }

@@ -66,7 +66,6 @@ func (s *Settings) memory(client redis.UniversalClient, now func() time.Time) *d
 func (g *gateway) openDrain() error {
 	s := g.settings
 	var err error
-	g.metrics = metric.New(metric.Options{Sources: sourceNames(s), Version: version})
 	tables := &tables{settings: s, conn: g.store.conn, fit: g.store.engine != nil}
 	g.drain, err = drain.New(g.hooks.drain(drain.Options{
 		Log: g.journal, Intakes: s.Intakes, Deduper: g.memory,
@@ -78,6 +77,7 @@ func (g *gateway) openDrain() error {
 		},
 		Replays: &supersede{tables: tables, conn: g.store.conn, memory: g.memory},
 		Sink:    &checkedSink{tables: tables, sink: g.newSink()},
+		Pending: g.savePending,
 		Dir:     filepath.Join(s.DataDir, "drain"),
 		Backlog: func() (ingest.Position, time.Time) {
 			stat := g.journal.Stat()
@@ -216,11 +216,10 @@ func (g *gateway) openEdge() error {
 	if err != nil {
 		return err
 	}
-	acceptor := ingest.NewAcceptor(s.Intakes, g.metrics.Appender(g.journal))
-	acceptor.Decoders().Limit = time.Duration(s.Drain.DecodeTimeout)
-	g.metrics.WatchDecoders("edge", acceptor.Decoders().Stuck)
+	g.acceptor.Decoders().Limit = time.Duration(s.Drain.DecodeTimeout)
+	g.metrics.WatchDecoders("edge", g.acceptor.Decoders().Stuck)
 	g.edge, err = edge.New(edge.Options{
-		Acceptor:  acceptor,
+		Acceptor:  g.acceptor,
 		PublicURL: s.PublicURL, TrustedProxies: s.HTTP.TrustedProxies,
 		MaxBody: func(source string) int64 {
 			if n, ok := caps[source]; ok {

@@ -15,6 +15,9 @@ func (d *Drain) keepPending(stop, work context.Context, b *batch, written ingest
 	var events []ingest.Event
 	for i := range b.items {
 		it := &b.items[i]
+		if it.again != nil {
+			events = append(events, *it.again)
+		}
 		for n := range it.events {
 			if asks(it, n) {
 				events = append(events, it.events[n])

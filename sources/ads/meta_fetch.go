@@ -44,6 +44,9 @@ type metaFetch struct {
 	secret  string
 }
 
+// accessToken is the credential that this room's platforms are asked with.
+const accessToken = "access_token"
+
 var (
 	metaVersion = regexp.MustCompile(`^v\d+\.\d+$`)
 	metaID      = regexp.MustCompile(`^\d{1,32}$`)
@@ -55,7 +58,7 @@ func newMetaFetch(config ingest.SourceConfig, o metaFetchOptions) (*metaFetch, e
 	if !metaVersion.MatchString(m.options.APIVersion) {
 		return nil, fmt.Errorf("options.api_version: not like v24.0 (got %s)", o.APIVersion)
 	}
-	known := []string{"access_token"}
+	known := []string{accessToken}
 	for name := range config.Credentials {
 		if metaID.MatchString(name) {
 			known = append(known, name)
@@ -78,6 +81,9 @@ func newMetaFetch(config ingest.SourceConfig, o metaFetchOptions) (*metaFetch, e
 	var err error
 	// Meta itself tries to deliver for 36 hours.
 	m.Base, err = o.Base(config, "https://graph.facebook.com", 36*time.Hour, 0)
+	if len(config.Credentials) == 0 {
+		m.Plan.Lacks = accessToken
+	}
 	return m, err
 }
 
@@ -126,9 +132,9 @@ func (m *metaFetch) ask(ref ingest.Reference, fields string) (ingest.Step, error
 // request asks with the token of the page, if it has one of its own. The token
 // stands in a header: addresses get into logs, the platform's own too.
 func (m *metaFetch) request(path, page string, query url.Values) (*ingest.Request, error) {
-	token := cmp.Or(m.tokens[page], m.tokens["access_token"])
+	token := cmp.Or(m.tokens[page], m.tokens[accessToken])
 	if token == "" {
-		return nil, fetch.NoToken("access_token")
+		return nil, fetch.NoToken(accessToken)
 	}
 	if m.secret != "" {
 		mac := hmac.New(sha256.New, []byte(m.secret))

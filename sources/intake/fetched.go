@@ -23,14 +23,12 @@ func (s *decoder) read(d *ingest.Delivery) ([]ingest.Event, error) {
 	if d.Replay == 0 {
 		return nil, fmt.Errorf("the platform was asked for the %s in vain: %s (mend that, then replay it: it is asked again)", ref.Kind, reason)
 	}
-	ref.Again = true
 	event := ingest.Event{
-		Kind: ingest.Kind(d.Header.Get(ingest.EventKindHeader)), Key: d.Header.Get(ingest.EventKeyHeader),
-		Mutable: true, Version: ingest.AnnouncedVersion, Fetch: &ref,
+		Kind: ingest.Kind(d.Header.Get(ingest.EventKindHeader)), Key: d.Header.Get(ingest.EventKeyHeader), Fetch: &ref,
 	}
-	if event.Kind != ingest.LeadKind {
-		return nil, fmt.Errorf("%w: the kind of event in the header", ingest.ErrMalformed)
+	if event.Kind == "" || event.Key == "" {
+		return nil, fmt.Errorf("%w: the event in the header", ingest.ErrMalformed)
 	}
-	event.Lead = &ingest.Lead{ExternalID: event.Key}
-	return []ingest.Event{event}, nil
+	(&check{decoder: s}).stamp(&event, d)
+	return nil, &ingest.AskAgainError{Event: event}
 }

@@ -1,6 +1,7 @@
 package intake_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -27,18 +28,19 @@ func TestIntake_FetchedInVain(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	d.Replay = 1
-	events, err := in.Decode(d)
-	if err != nil || len(events) != 1 {
-		t.Fatalf("replayed: %v, %v", events, err)
+	_, err = in.Decode(d)
+	var again *ingest.AskAgainError
+	if !errors.As(err, &again) {
+		t.Fatalf("replayed: %v", err)
 	}
-	e := events[0]
-	if e.ID != ingest.EventID("w", "ads", ingest.LeadKind, "77") || e.Version != ingest.AnnouncedVersion || !e.Mutable ||
-		e.Fetch == nil || e.Fetch.ID != "77" || e.Fetch.Args["form_id"] != "7" || e.Lead == nil {
+	e := again.Event
+	if e.ID != ingest.EventID("w", "ads", ingest.LeadKind, "77") || e.Source != "ads" || e.DeliveryID != "D1" ||
+		e.Fetch == nil || e.Fetch.ID != "77" || e.Fetch.Args["form_id"] != "7" {
 		t.Errorf("replayed: %+v", e)
 	}
-	d.Header.Set(ingest.EventKindHeader, "banana")
-	if _, err := in.Decode(d); err == nil {
-		t.Error("an event of no kind")
+	d.Header.Del(ingest.EventKeyHeader)
+	if _, err := in.Decode(d); !errors.Is(err, ingest.ErrMalformed) {
+		t.Errorf("of no event: %v", err)
 	}
 	d.Header.Del(ingest.ReferenceHeader)
 	if _, err := in.Decode(d); err == nil {
