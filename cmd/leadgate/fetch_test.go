@@ -225,3 +225,57 @@ func TestIntegrationFetch_GivenUpAndReplayed(t *testing.T) {
 		t.Errorf("left: %+v", stats)
 	}
 }
+
+// What Meta never announced is taken in by hand, beside the gateway and without
+// it, and counts once with what was announced.
+func TestE2EBackfill_Meta(t *testing.T) {
+	t.Parallel()
+	meta, url := standInMeta(t, 7)
+	dir := t.TempDir()
+	p := serve(t, dir, metaConfig(url, "EAAGoodToken"))
+	p.announce(meta.Leads[2])
+	p.announce(meta.Leads[5])
+	p.until("fetched", func() bool { return p.metric(`leadgate_fetch_attempts_total{outcome="fetched",source="facebook"} 2`) })
+	p.counted()
+	for _, c := range []struct{ args, want string }{
+		{"--since 2026-01-05 --dry-run", "7 listed, 2 known, 5 missing\n"},
+		{"--since 2026-01-05T12:01:00Z --until 2026-01-05T12:04:00Z", "3 listed, 1 known, 2 missing\n2 are taken in; the running gateway counts them now\n"},
+		{"--since 2026-01-05T12:01:00Z --until 2026-01-05T12:04:00Z", "3 listed, 3 known, 0 missing\n"},
+		{"--since 2026-01-06", "0 listed, 0 known, 0 missing\n"},
+	} {
+		if got := p.run(append([]string{"backfill", "facebook"}, strings.Fields(c.args)...)...); got != c.want {
+			t.Errorf("%s: got %s, want %s", c.args, got, c.want)
+		}
+		p.counted()
+	}
+	for args, want := range map[string]string{
+		"nobody --since 2026-01-01": "no source is named",
+		"facebook":                  "--since is needed",
+		"facebook --since 2026-01-02 --until 2026-01-01": "not after",
+		"facebook --since yesterday":                     "since",
+	} {
+		cmd := p.command(t.Context(), append([]string{"backfill"}, strings.Fields(args)...)...)
+		if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), want) {
+			t.Errorf("%s: %v: %s", args, err, out)
+		}
+	}
+	// An announcement that comes late changes nothing.
+	p.announce(meta.Leads[1])
+	p.counted()
+	p.stop()
+	meta.Change(func(m *fetchtest.Meta) { m.Token = "EAARenewed" })
+	cmd := p.command(t.Context(), "backfill", "facebook", "--since", "2026-01-05")
+	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "Session has expired") {
+		t.Errorf("with a token that ended: %v: %s", err, out)
+	}
+	meta.Change(func(m *fetchtest.Meta) { m.Token, m.Busy = "EAAGoodToken", 0 })
+	if got := p.run("backfill", "facebook", "--since", "2026-01-05"); !strings.HasPrefix(got, "7 listed, 4 known, 3 missing\n3 are taken in; no gateway runs") {
+		t.Errorf("alone: %s", got)
+	}
+	p.start()
+	p.counted()
+	if got := strings.ReplaceAll(p.sql("SELECT verdict, count(), uniqExact(external_id), countIf(campaign_id != '') FROM leads GROUP BY verdict"), "\t", "|"); got != "unique|7|7|7" {
+		t.Errorf("got %s", got)
+	}
+	p.stop()
+}

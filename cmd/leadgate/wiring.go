@@ -265,10 +265,12 @@ func (g *gateway) api() http.Handler {
 	connect := func(context.Context) (driver.Conn, error) { return g.store.conn, nil }
 	mux.Handle("GET /api/v1/reports/cpl", report.Handler(connect, g.settings.Rules, reportDefaults(g.settings), g.log))
 	mux.Handle("POST /api/v1/deliveries/replay", (&replayer{settings: g.settings, conn: g.store.conn, journal: g.journal}).serve(g.log))
+	backfiller := &backfiller{settings: g.settings, conn: g.store.conn, journal: g.journal, fetcher: g.fetcher, decoders: g.acceptor.Decoders()}
+	mux.Handle("POST /api/v1/backfill", backfiller.serve(g.log))
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusNotFound)
-		fmt.Fprintln(w, `{"error":{"code":"not_found","message":"there are GET /api/v1/reports/cpl and POST /api/v1/deliveries/replay"}}`)
+		fmt.Fprintln(w, `{"error":{"code":"not_found","message":"there are GET /api/v1/reports/cpl, POST /api/v1/deliveries/replay and POST /api/v1/backfill"}}`)
 	})
 	return mux
 }

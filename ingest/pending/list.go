@@ -40,7 +40,8 @@ func (w *Worker) List(ctx context.Context, source string, span ingest.Span, stat
 	if !ok || a.lister == nil {
 		return Listing{}, ErrNoList
 	}
-	if until, _ := a.paused(); until.After(w.opts.Now()) {
+	// With a token that is refused, whoever asks is told so again.
+	if until, _ := a.paused(); until.After(w.opts.Now()) && !a.refused() {
 		return Listing{}, &Held{until}
 	}
 	listing, err := a.list(ctx, span, state)
@@ -118,9 +119,12 @@ func (a *asker) pullForever(ctx context.Context) {
 			failed++
 			wait = min(max(a.backoff(failed), time.Minute), a.plan.PullEvery)
 			var held *Held
-			if errors.As(err, &held) {
+			switch {
+			case errors.As(err, &held):
 				wait = max(wait, held.Until.Sub(a.opts.Now()))
-			} else if ctx.Err() == nil {
+			case a.refused(): // was told
+				wait = max(wait, a.opts.TokenPause)
+			case ctx.Err() == nil:
 				a.log.Warn("the platform could not be asked for what is new; it is tried again", "err", err)
 			}
 		} else {

@@ -128,6 +128,12 @@ func (a *asker) refuse(text string) {
 	}
 }
 
+func (a *asker) refused() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return !a.known.Refused.IsZero()
+}
+
 // tokenIsGood notes that the platform takes the token, whatever else it said.
 func (a *asker) tokenIsGood() {
 	a.mu.Lock()
