@@ -83,7 +83,7 @@ type Lister interface {
 	List(span Span, state []byte, answer *Response) (Page, error)
 }
 
-// Span is from when to when: From <= t < To, where a zero To is now.
+// Span is from when to when: From <= t < To. Listers are given both.
 type Span struct{ From, To time.Time }
 
 // Page is a part of a list.

@@ -33,7 +33,7 @@ func (h *Held) Error() string {
 }
 
 // List asks for one part of what a platform has; state is nil at the beginning,
-// then that of the part before. Errors: ErrNoList, *Held, *ingest.FetchError,
+// then that of the part before. A span without To is until now. Errors: ErrNoList, *Held, *ingest.FetchError,
 // and what the configuration lacks.
 func (w *Worker) List(ctx context.Context, source string, span ingest.Span, state []byte) (Listing, error) {
 	a, ok := w.askers[source]
@@ -43,6 +43,9 @@ func (w *Worker) List(ctx context.Context, source string, span ingest.Span, stat
 	// With a token that is refused, whoever asks is told so again.
 	if until, _ := a.paused(); until.After(w.opts.Now()) && !a.refused() {
 		return Listing{}, &Held{until}
+	}
+	if span.To.IsZero() {
+		span.To = w.opts.Now()
 	}
 	listing, err := a.list(ctx, span, state)
 	var failure *ingest.FetchError

@@ -154,7 +154,8 @@ func TestMetaFetch_List(t *testing.T) {
 	}
 	byForm := newMeta(t, url, "EAAGoodToken", metaFetchOptions{Forms: []string{"990000000000011"}})
 	byPage := newMeta(t, url, "EAAGoodToken", metaFetchOptions{Pages: []string{"108877665544332"}})
-	span := ingest.Span{From: january}
+	until := january.Add(365 * 24 * time.Hour)
+	span := ingest.Span{From: january, To: until}
 	for name, c := range map[string]struct {
 		f    *metaFetch
 		span ingest.Span
@@ -162,7 +163,7 @@ func TestMetaFetch_List(t *testing.T) {
 	}{
 		"a form":  {byForm, span, "5 3 1 "},
 		"a page":  {byPage, span, "5 3 1 4 2 "},
-		"later":   {byPage, ingest.Span{From: january.Add(time.Hour)}, "5 3 4 2 "},
+		"later":   {byPage, ingest.Span{From: january.Add(time.Hour), To: until}, "5 3 4 2 "},
 		"between": {byPage, ingest.Span{From: january.Add(time.Hour), To: january.Add(48 * time.Hour)}, "2 "},
 	} {
 		for _, m.NoNames = range []bool{false, true} {

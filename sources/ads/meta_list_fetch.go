@@ -3,8 +3,8 @@ package ads
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/url"
-	"strconv"
 
 	"github.com/leadgate/leadgate/ingest"
 	"github.com/leadgate/leadgate/sources/fetch"
@@ -147,10 +147,8 @@ func (m *metaFetch) page(span ingest.Span, at metaList, items []ingest.Listed) (
 	return page, err
 }
 
+// metaFilter compares whole seconds.
 func metaFilter(span ingest.Span) string {
-	filter := `[{"field":"time_created","operator":"GREATER_THAN","value":` + strconv.FormatInt(span.From.Unix()-1, 10) + `}`
-	if !span.To.IsZero() {
-		filter += `,{"field":"time_created","operator":"LESS_THAN","value":` + strconv.FormatInt(span.To.Unix(), 10) + `}`
-	}
-	return filter + "]"
+	return fmt.Sprintf(`[{"field":"time_created","operator":"GREATER_THAN","value":%d},{"field":"time_created","operator":"LESS_THAN","value":%d}]`,
+		span.From.Unix()-1, span.To.Unix())
 }
