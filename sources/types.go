@@ -47,6 +47,41 @@ var formTypes = []Type{
 		About: "Typeform responses", Verified: "HMAC-SHA256",
 		Counted: "response token",
 	},
+	{
+		Name: "netlify", New: forms.NewNetlify, Kind: ingest.LeadKind, Confidence: Documented,
+		About: "Netlify Forms submissions", Verified: "JWT (HS256) with the body's SHA-256",
+		Counted: "submission id",
+	},
+	{
+		Name: "formspree", New: forms.NewFormspree, Kind: ingest.LeadKind, Confidence: Documented,
+		About: "Formspree submissions", Verified: "HMAC-SHA256, ± 5 min",
+		Counted: "a hash of the form, the fields and `_date`",
+	},
+	{
+		Name: "tally", New: forms.NewTally, Kind: ingest.LeadKind, Confidence: Documented,
+		About: "Tally responses", Verified: "HMAC-SHA256",
+		Counted: "response id",
+	},
+	{
+		Name: "jotform", New: forms.NewJotform, Kind: ingest.LeadKind, Confidence: ThirdParty,
+		About: "Jotform submissions; edits replace", Verified: "token",
+		Counted: "submission id",
+	},
+	{
+		Name: "webflow", New: forms.NewWebflow, Kind: ingest.LeadKind, Confidence: Documented,
+		About: "Webflow form submissions", Verified: "HMAC-SHA256, ± 5 min; dashboard hooks (`unsigned: true`): token",
+		Counted: "submission id",
+	},
+	{
+		Name: "calendly", New: forms.NewCalendly, Kind: ingest.LeadKind, Confidence: Documented,
+		About:    "Calendly invitees and routing forms; cancellations replace, reschedules do not count again",
+		Verified: "HMAC-SHA256, ± 3 min", Counted: "address of the invitee or submission",
+	},
+	{
+		Name: "hubspot", New: forms.NewHubSpot, Kind: ingest.LeadKind, Confidence: Proved,
+		About:    "HubSpot contacts, from an app's webhooks or a workflow; updates replace",
+		Verified: "signature v3 (± 5 min), v2 or v1", Counted: "account and contact id", Fetched: "the contact, for an app's webhooks",
+	},
 }
 
 // callTypes are call tracking and telephony.

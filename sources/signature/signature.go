@@ -30,6 +30,12 @@ func refuse(format string, args ...any) error {
 // HMAC checks a received signature, already decoded, against the HMAC of the
 // concatenated parts under any one of the secrets.
 func HMAC(hash func() hash.Hash, secrets []string, received []byte, parts ...[]byte) error {
+	return anyHMAC(hash, secrets, [][]byte{received}, parts...)
+}
+
+// anyHMAC is HMAC for senders that send several signatures during a rotation,
+// one of which must be good. The parts are gone through once for each secret.
+func anyHMAC(hash func() hash.Hash, secrets []string, received [][]byte, parts ...[]byte) error {
 	if len(secrets) == 0 {
 		return refuse("no secret is configured")
 	}
@@ -42,7 +48,10 @@ func HMAC(hash func() hash.Hash, secrets []string, received []byte, parts ...[]b
 		for _, part := range parts {
 			mac.Write(part)
 		}
-		good = hmac.Equal(mac.Sum(nil), received) || good
+		sum := mac.Sum(nil)
+		for _, text := range received {
+			good = hmac.Equal(sum, text) || good
+		}
 	}
 	if !good {
 		return refuse("the signature does not match the content")

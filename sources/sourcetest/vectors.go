@@ -1,6 +1,7 @@
 package sourcetest
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/textproto"
@@ -38,7 +39,7 @@ func Vectors(t *testing.T, construct func(ingest.SourceConfig) (ingest.Source, e
 			continue
 		}
 		d := &ingest.Delivery{
-			ID: v.ID, Method: "POST", URL: v.URL, Body: []byte(v.Body),
+			ID: v.ID, Method: cmp.Or(v.Method, "POST"), URL: v.URL, Body: []byte(v.Body),
 			Header: textproto.MIMEHeader{}, ReceivedAt: time.Unix(v.Clock, 0).UTC(),
 		}
 		for name, value := range v.Headers {
