@@ -10,6 +10,9 @@ type Intake struct {
 	FirstParty bool
 	// Methods that the door takes; POST if empty.
 	Methods []string
+	// Below is set where the sender adds a path to the address that it is given:
+	// the door then takes /in/<source>/… as it does /in/<source>.
+	Below bool
 	Source
 	Challenge func(*Delivery) (Answer, bool)
 	Redact    func(*Delivery)

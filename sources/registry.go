@@ -27,6 +27,9 @@ type Type struct {
 	FirstParty bool
 	// Methods that the door takes; POST if empty.
 	Methods []string
+	// Below is set where the sender posts to addresses below the source's own
+	// (see ingest.Intake).
+	Below bool
 	// MaxBody is the type's own limit in bytes; 0 is the door's.
 	MaxBody int64
 	// About says in a few words what it takes; Verified how its sender
@@ -86,5 +89,5 @@ func New(config ingest.SourceConfig) (*ingest.Intake, error) {
 			return nil, err
 		}
 	}
-	return intake.Wrap(source, config, intake.Options{FirstParty: t.FirstParty, Methods: t.Methods}), nil
+	return intake.Wrap(source, config, intake.Options{FirstParty: t.FirstParty, Methods: t.Methods, Below: t.Below}), nil
 }

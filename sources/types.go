@@ -84,12 +84,55 @@ var formTypes = []Type{
 	},
 }
 
+// getAndPost are the methods of senders that let their user choose.
+var getAndPost = []string{"GET", "POST"}
+
 // callTypes are call tracking and telephony.
 var callTypes = []Type{
 	{
 		Name: "callrail", New: calls.NewCallRail, Kind: ingest.LeadKind, Confidence: Proved,
 		About: "CallRail calls, messages and forms; updates replace", Verified: "HMAC-SHA1",
 		Counted: "call id",
+	},
+	{
+		Name: "twilio", New: calls.NewTwilio, Kind: ingest.LeadKind, Methods: getAndPost, Confidence: Proved,
+		About: "Twilio calls and messages: status callbacks, TwiML actions, recordings", Verified: "HMAC-SHA1 over URL and fields",
+		Counted: "`CallSid`",
+	},
+	{
+		Name: "calltrackingmetrics", New: calls.NewCallTrackingMetrics, Kind: ingest.LeadKind, Confidence: Documented,
+		About: "CallTrackingMetrics calls, messages and forms; updates replace", Verified: "HMAC-SHA1, ± 30 min",
+		Counted: "activity id",
+	},
+	{
+		Name: "whatconverts", New: calls.NewWhatConverts, Kind: ingest.LeadKind, Confidence: Documented,
+		About: "WhatConverts leads of all types; updates replace", Verified: "token",
+		Counted: "`lead_id`",
+	},
+	{
+		Name: "invoca", New: calls.NewInvoca, Kind: ingest.LeadKind, Methods: getAndPost, Confidence: Documented,
+		About: "Invoca calls by your template; corrections replace", Verified: "token",
+		Counted: "`transaction_id`, of a correction the corrected one",
+	},
+	{
+		Name: "ringba", New: calls.NewRingba, Kind: ingest.LeadKind, Methods: getAndPost, Confidence: ThirdParty,
+		About: "Ringba pixels", Verified: "token",
+		Counted: "call id",
+	},
+	{
+		Name: "calltouch", New: calls.NewCalltouch, Kind: ingest.LeadKind, Methods: getAndPost, Confidence: ThirdParty,
+		About: "Calltouch calls and requests", Verified: "token, addresses",
+		Counted: "`callId`",
+	},
+	{
+		Name: "uis-comagic", New: calls.NewUISCoMagic, Kind: ingest.LeadKind, Methods: getAndPost, Confidence: ThirdParty,
+		About: "UIS and CoMagic notifications by your template, broken JSON too", Verified: "token",
+		Counted: "`call_session_id`",
+	},
+	{
+		Name: "mango-office", New: calls.NewMangoOffice, Kind: ingest.LeadKind, Below: true, Confidence: ThirdParty,
+		About: "Mango Office calls and recordings", Verified: "SHA-256 of key, JSON and salt",
+		Counted: "`entry_id`",
 	},
 }
 

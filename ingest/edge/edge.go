@@ -87,6 +87,7 @@ func New(o Options) (*Edge, error) {
 
 func (e *Edge) routes() {
 	e.app.All("/in/:source", e.intake)
+	e.app.All("/in/:source/*", e.below)
 	e.app.Get("/healthz", func(c *fiber.Ctx) error { return sendJSON(c, http.StatusOK, `{"status":"ok"}`) })
 	e.app.Get("/readyz", e.ready)
 	if e.o.MetricsPage != nil {
@@ -127,7 +128,7 @@ func (e *Edge) guard() {
 	// The cap is applied before the body is read, so that a source with a
 	// small one cannot be made to hold a large one.
 	server.HeaderReceived = func(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
-		return fasthttp.RequestConfig{MaxRequestBodySize: int(e.maxBody(sourceOf(string(h.RequestURI()))))}
+		return fasthttp.RequestConfig{MaxRequestBodySize: int(e.maxBody(e.sourceOf(string(h.RequestURI()))))}
 	}
 }
 
@@ -192,13 +193,20 @@ func (e *Edge) maxBody(source string) int64 {
 
 // sourceOf returns the source that a request's target names, "" if it names
 // none.
-func sourceOf(target string) string {
+func (e *Edge) sourceOf(target string) string {
 	path, _, _ := strings.Cut(originForm(target), "?")
-	source, ok := strings.CutPrefix(path, "/in/")
-	if !ok || strings.Contains(source, "/") {
+	path, ok := strings.CutPrefix(path, "/in/")
+	source, _, below := strings.Cut(path, "/")
+	if !ok || below && !e.takesBelow(source) {
 		return ""
 	}
 	return source
+}
+
+// takesBelow tells whether a source's sender adds paths to its address.
+func (e *Edge) takesBelow(source string) bool {
+	intake, err := e.o.Acceptor.Intake(source)
+	return err == nil && intake.Below
 }
 
 func (e *Edge) ready(c *fiber.Ctx) error {

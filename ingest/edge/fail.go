@@ -142,7 +142,7 @@ func (e *Edge) fail(c *fiber.Ctx, err error) {
 	if f.retry > 0 {
 		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(int(f.retry.Seconds())))
 	}
-	source := sourceOf(string(c.Request().Header.RequestURI()))
+	source := e.sourceOf(string(c.Request().Header.RequestURI()))
 	if source != "" {
 		e.o.Metrics.Answered(source, f.Code)
 		if intake, unknown := e.o.Acceptor.Intake(source); unknown == nil && e.refuse(c, intake, f) {

@@ -25,6 +25,15 @@ func (e *Edge) intake(c *fiber.Ctx) error {
 	return nil
 }
 
+// below is the door of a source whose sender adds paths to its address; for all
+// others there is nothing.
+func (e *Edge) below(c *fiber.Ctx) error {
+	if !e.takesBelow(c.Params("source")) {
+		return fiber.ErrNotFound
+	}
+	return e.intake(c)
+}
+
 func (e *Edge) take(c *fiber.Ctx, source string) error {
 	from := e.clientOf(c)
 	intake, unknown := e.o.Acceptor.Intake(source)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -22,18 +21,15 @@ import (
 // https://apidocs.callrail.com/#validating-payloads. Its secrets are the
 // companies' signing keys; its options:
 //
-//	min_duration      seconds that a call must last to be a lead (0)
-//	answered_only     a call must be answered (false)
-//	first_time_only   the caller must be new (false)
-//	outbound          calls that were made, not received, are leads too (false)
-//	tolerance         how old or early a delivery's timestamp may be, as "24h";
-//	                  "0s", the default, is any time
+//	min_duration, answered_only, first_time_only, outbound
+//	             which calls are leads (see the package)
+//	tolerance    how old or early a delivery's timestamp may be, as "24h";
+//	             "0s", the default, is any time
 //
 // The timestamp is no time of sending: it is derived from the call's start,
 // while "call modified" comes whenever somebody tags a call, days later, and a
 // refused delivery is not sent again. What a replay could do without the check
-// is to restate one call. A call that the rules turn away is ignored; a later
-// delivery of it may make it a lead.
+// is to restate one call.
 type CallRail struct {
 	config    ingest.SourceConfig
 	options   callRailOptions
@@ -41,11 +37,8 @@ type CallRail struct {
 }
 
 type callRailOptions struct {
-	MinDuration   int64  `json:"min_duration"`
-	AnsweredOnly  bool   `json:"answered_only"`
-	FirstTimeOnly bool   `json:"first_time_only"`
-	Outbound      bool   `json:"outbound"`
-	Tolerance     string `json:"tolerance"`
+	rule
+	Tolerance string `json:"tolerance"`
 }
 
 // NewCallRail returns a source of type "callrail". Errors name the
@@ -59,11 +52,11 @@ func NewCallRail(config ingest.SourceConfig) (ingest.Source, error) {
 		return nil, err
 	}
 	var err error
-	if c.tolerance, err = time.ParseDuration(cmp.Or(c.options.Tolerance, "0s")); err != nil || c.tolerance < 0 {
-		return nil, fmt.Errorf("options.tolerance: not a duration as in 24h (got %q)", c.options.Tolerance)
+	if c.tolerance, err = tolerance(c.options.Tolerance, "0s"); err != nil {
+		return nil, err
 	}
-	if c.options.MinDuration < 0 {
-		return nil, fmt.Errorf("options.min_duration: must not be negative (got %d)", c.options.MinDuration)
+	if err := c.options.check(true); err != nil {
+		return nil, err
 	}
 	return c, nil
 }
@@ -134,17 +127,9 @@ func (c *CallRail) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
 
 // call reads a call and asks the rules whether it is a lead.
 func (c *CallRail) call(p *callRailPayload, lead *ingest.Lead) error {
-	outbound := p.Direction == "outbound" || p.CallType == "outbound"
-	duration := p.Duration.seconds()
-	switch {
-	case outbound && !c.options.Outbound:
-		return ingest.Ignored("an outbound call")
-	case c.options.AnsweredOnly && !isTrue(p.Answered.flag()):
-		return ingest.Ignored("a call that was not answered")
-	case c.options.FirstTimeOnly && !isTrue(p.FirstCall.flag()):
-		return ingest.Ignored("not the caller's first call")
-	case c.options.MinDuration > 0 && (duration == nil || *duration < c.options.MinDuration):
-		return ingest.Ignored("a call shorter than %d s", c.options.MinDuration)
+	direction := string(cmp.Or(p.Direction, "inbound"))
+	if p.CallType == "outbound" {
+		direction = "outbound"
 	}
 	lead.Person = ingest.Person{
 		Name:    string(cmp.Or(p.CustomerName, p.CallerName)),
@@ -152,15 +137,15 @@ func (c *CallRail) call(p *callRailPayload, lead *ingest.Lead) error {
 		Answers: p.answers(),
 	}
 	lead.Call = &ingest.Call{
-		Duration:       duration,
+		Duration:       p.Duration.seconds(),
 		Answered:       p.Answered.flag(),
 		Voicemail:      p.Voicemail.flag(),
 		FirstCall:      p.FirstCall.flag(),
-		Direction:      string(cmp.Or(p.Direction, "inbound")),
+		Direction:      direction,
 		TrackingNumber: string(cmp.Or(p.TrackingPhone, p.TrackingNum)),
 		RecordingURL:   string(p.Recording),
 	}
-	return nil
+	return c.options.ask(lead.Call)
 }
 
 // message reads a text message that a tracking number received.
@@ -231,23 +216,4 @@ func (p *callRailPayload) answers() map[string]string {
 	}
 	maps.DeleteFunc(answers, func(_, value string) bool { return value == "" })
 	return answers
-}
-
-func isTrue(flag *bool) bool { return flag != nil && *flag }
-
-// seconds reads a duration, nil if it is absent or no number.
-func (t text) seconds() *int64 {
-	n, err := strconv.ParseInt(string(t), 10, 64)
-	if err != nil {
-		return nil
-	}
-	return &n
-}
-
-func (t text) flag() *bool {
-	flag, err := strconv.ParseBool(string(t))
-	if err != nil {
-		return nil
-	}
-	return &flag
 }

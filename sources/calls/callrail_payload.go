@@ -1,9 +1,6 @@
 package calls
 
-import (
-	"encoding/json"
-	"errors"
-)
+import "encoding/json"
 
 // callRailPayload is what is read of CallRail's call, text message and form
 // objects, with the names of its older webhooks. Everything else is ignored.
@@ -71,26 +68,4 @@ type callRailPayload struct {
 	CompanyResourceID text            `json:"company_resource_id"`
 	TrackerID         text            `json:"tracker_id"`
 	TrackerResourceID text            `json:"tracker_resource_id"`
-}
-
-// text is a JSON string, number, boolean or null, as text: providers change
-// their minds about which. Numbers keep their digits, lists and objects are
-// passed over.
-type text string
-
-var errText = errors.New("not a JSON value")
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (t *text) UnmarshalJSON(value []byte) error {
-	switch {
-	case len(value) == 0:
-		return errText
-	case value[0] == '"':
-		return json.Unmarshal(value, (*string)(t))
-	case value[0] == '{', value[0] == '[', string(value) == "null":
-		*t = ""
-	default:
-		*t = text(value)
-	}
-	return nil
 }

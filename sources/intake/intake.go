@@ -26,6 +26,8 @@ type Options struct {
 	FirstParty bool
 	// Methods that the door takes; POST if empty.
 	Methods []string
+	// Below is as in ingest.Intake.
+	Below bool
 }
 
 // Wrap makes the intake of a source. What the source can do besides (see
@@ -38,6 +40,7 @@ func Wrap(source ingest.Source, config ingest.SourceConfig, options Options) *in
 		Config:     config,
 		FirstParty: options.FirstParty,
 		Methods:    options.Methods,
+		Below:      options.Below,
 		Source:     &decoder{Source: source, config: config, firstParty: options.FirstParty},
 	}
 	if c, ok := source.(ingest.Challenger); ok {
