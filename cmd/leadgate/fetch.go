@@ -57,13 +57,13 @@ func (g *gateway) pendingStats() map[string]metric.PendingStat {
 	for name, intake := range g.settings.Intakes {
 		if intake.Fetcher != nil {
 			plan := intake.Fetcher.FetchPlan()
-			stats[name] = metric.PendingStat{TokenExpires: plan.TokenExpires, TokenRefused: plan.Lacks != ""}
+			stats[name] = metric.PendingStat{TokenExpires: plan.TokenExpires}
 		}
 	}
 	for name, stat := range g.pending.Stats() {
 		known := stats[name]
 		known.Tasks, known.Oldest = stat.Tasks, stat.Oldest
-		known.TokenRefused = known.TokenRefused || !stat.Refused.IsZero()
+		known.TokenRefused = !stat.Refused.IsZero()
 		stats[name] = known
 	}
 	return stats
@@ -77,7 +77,7 @@ func (g *gateway) tellTokens() {
 		}
 		switch plan := intake.Fetcher.FetchPlan(); {
 		case plan.Lacks != "":
-			g.log.Error("nothing can be fetched from the platform: what is announced waits until there is a credential",
+			g.log.Warn("nothing can be fetched from the platform: what is announced waits until there is a credential",
 				"source", name, "missing", "credentials."+plan.Lacks)
 		case !plan.TokenExpires.IsZero() && time.Until(plan.TokenExpires) < soon:
 			g.log.Error("the token of the source ends soon, or has ended: renew it", "source", name,

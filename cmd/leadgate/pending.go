@@ -123,7 +123,7 @@ func (d *doctor) fetching() {
 			if i >= 0 {
 				state = states[i]
 			}
-			d.token(name, state)
+			d.token(name, state, slices.ContainsFunc(tasks, func(t pending.Task) bool { return t.Source == name }))
 		}
 	}
 	if strangers > 0 {
@@ -143,13 +143,15 @@ func (d *doctor) fetching() {
 }
 
 // token says how it is with the credentials of one source.
-func (d *doctor) token(source string, state pending.SourceState) {
+func (d *doctor) token(source string, state pending.SourceState, waits bool) {
 	subject := "token of " + source
 	plan := d.settings.Intakes[source].Fetcher.FetchPlan()
 	renew := "renew credentials of the source, and restart the gateway: what waits is fetched then"
 	switch left := time.Until(plan.TokenExpires); {
+	case plan.Lacks != "" && waits:
+		d.fault(subject, errors.New("credentials."+plan.Lacks+" is not set, and what is announced waits"), renew)
 	case plan.Lacks != "":
-		d.fault(subject, errors.New("credentials."+plan.Lacks+" is not set: nothing can be fetched, and what is announced waits"), renew)
+		d.warn(subject, "credentials."+plan.Lacks+" is not set: nothing can be fetched", "set it, if this source only announces leads")
 	case !state.Refused.IsZero():
 		d.fault(subject, fmt.Errorf("refused since %s: %s", state.Refused.UTC().Format(time.DateTime), state.Text), renew)
 	case plan.TokenExpires.IsZero():

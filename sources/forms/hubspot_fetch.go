@@ -215,7 +215,7 @@ func (h *hubSpotFetch) items(results []json.RawMessage, received time.Time) (ite
 		}
 		last = max(last, contact.Properties.Created.UnixMilli())
 		items = append(items, ingest.Listed{
-			Ref:     ingest.Reference{Kind: "contact", ID: string(contact.ID), Args: map[string]string{"portal": h.portal}},
+			Ref:     ingest.Reference{Kind: HubSpotContact, ID: string(contact.ID), Args: map[string]string{"portal": h.portal}},
 			Answers: []ingest.Response{{Status: http.StatusOK, Body: raw, At: received}},
 		})
 	}
