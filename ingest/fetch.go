@@ -67,6 +67,8 @@ type FetchPlan struct {
 	PullEvery time.Duration
 	// TokenExpires is when the credentials end, zero if that is not known.
 	TokenExpires time.Time
+	// KeepFiles is for how long fetched files are kept, 0 for ever.
+	KeepFiles time.Duration
 	// Lacks names the credential that nothing can be fetched without, "" if it is
 	// configured.
 	Lacks string

@@ -43,7 +43,7 @@ func (s *Settings) newFetcher(
 	ids := ingest.NewDeliveryIDs(rand.Reader)
 	return pending.NewWorker(pending.WorkerOptions{
 		Store: store, Intakes: s.Intakes, Keep: acceptor.Keep, NewID: ids.New,
-		MaxDocument: s.largestBody(), Observe: observe, Now: now, Logger: log,
+		KeepFile: s.keepRecording, HasFile: s.hasRecording, MaxDocument: s.largestBody(), Observe: observe, Now: now, Logger: log,
 	})
 }
 

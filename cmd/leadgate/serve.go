@@ -183,6 +183,7 @@ func (g *gateway) run(ctx, stop context.Context) error {
 	comparing, endComparing := context.WithCancel(stop)
 	group.Go(func() error { g.reconcileForever(comparing); return nil })
 	group.Go(func() error { g.fetcher.Run(comparing); return nil })
+	group.Go(func() error { g.expireRecordings(comparing); return nil })
 	group.Go(func() error {
 		defer endDrain()
 		defer endComparing()

@@ -104,6 +104,10 @@ func (a *asker) next(ctx context.Context, wake <-chan struct{}) (t Task, single,
 
 // settle asks for one task and sees to what comes of it.
 func (a *asker) settle(ctx context.Context, t Task) {
+	if a.opts.HasFile != nil && a.opts.HasFile(t) {
+		a.done(t)
+		return
+	}
 	step, err := a.complete(ctx, t.Ref, nil)
 	var failure *ingest.FetchError
 	switch {

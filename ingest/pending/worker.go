@@ -31,9 +31,10 @@ type WorkerOptions struct {
 	// Keep puts a delivery in the journal.
 	Keep  func(ctx context.Context, d *ingest.Delivery) error
 	NewID func(at time.Time) (string, error)
-	// KeepFile keeps what is a file, such as a recording; nil where there are
-	// none.
+	// KeepFile keeps what is a file, such as a recording, and HasFile tells whether
+	// there is one already; nil where there are none.
 	KeepFile func(t Task, extension string, content []byte) error
+	HasFile  func(t Task) bool
 	// MaxDocument bounds what the journal takes, in bytes: 1 MiB.
 	MaxDocument int64
 	// Transport carries requests; nil is a transport of its own.

@@ -28,6 +28,8 @@ type Options struct {
 	Methods []string
 	// Below is as in ingest.Intake.
 	Below bool
+	// Refer adds what is to be fetched to a complete event; nil adds nothing.
+	Refer func(*ingest.Event)
 }
 
 // Wrap makes the intake of a source. What the source can do besides (see
@@ -41,7 +43,7 @@ func Wrap(source ingest.Source, config ingest.SourceConfig, options Options) *in
 		FirstParty: options.FirstParty,
 		Methods:    options.Methods,
 		Below:      options.Below,
-		Source:     &decoder{Source: source, config: config, firstParty: options.FirstParty},
+		Source:     &decoder{Source: source, config: config, firstParty: options.FirstParty, refer: options.Refer},
 	}
 	if c, ok := source.(ingest.Challenger); ok {
 		in.Challenge = c.Challenge
@@ -67,6 +69,7 @@ type decoder struct {
 	ingest.Source
 	config     ingest.SourceConfig
 	firstParty bool
+	refer      func(*ingest.Event)
 }
 
 // Decode returns complete events, or *ingest.InvalidError naming every field
@@ -130,6 +133,9 @@ func (c *check) event(e *ingest.Event, d *ingest.Delivery) error {
 		return fmt.Errorf("%w: no key to count it by", ingest.ErrMalformed)
 	}
 	c.stamp(e, d)
+	if c.refer != nil {
+		c.refer(e)
+	}
 	return nil
 }
 
