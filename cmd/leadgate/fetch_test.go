@@ -279,3 +279,46 @@ func TestE2EBackfill_Meta(t *testing.T) {
 	}
 	p.stop()
 }
+
+// Leads that nothing announces are listed regularly, over restarts, and count
+// once.
+func TestE2EPull_Yandex(t *testing.T) {
+	t.Parallel()
+	yandex := &fetchtest.Yandex{Page: 2, Units: "10/20828/64000"}
+	yandex.Token = "y0_good"
+	add := func(n int) {
+		yandex.Change(func() {
+			for range n {
+				i := len(yandex.Leads)
+				yandex.Leads = append(yandex.Leads, fetchtest.YandexLead{ID: fmt.Sprint(70 + i), Email: fmt.Sprintf("kim%d@example.com", i), At: time.Now().Add(-time.Hour)})
+			}
+		})
+	}
+	add(5)
+	server := httptest.NewServer(yandex)
+	defer server.Close()
+	p := serve(t, t.TempDir(), fmt.Sprintf(`sources:
+  - {name: direct, type: yandex-direct, secrets: [y0_good], options: {api_url: %q, pull_interval: 1s}}
+`, server.URL))
+	leads := func(want string) {
+		t.Helper()
+		p.until(want+" leads", func() bool {
+			return p.sql("SELECT count(), uniqExact(external_id) FROM leads WHERE verdict = 'unique'") == want
+		})
+	}
+	leads("5\t5")
+	add(2)
+	leads("7\t7")
+	p.kill()
+	add(1)
+	p.start()
+	leads("8\t8")
+	p.counted()
+	if got := p.sql("SELECT count() FROM deliveries WHERE verdict = 'accepted'"); got != "8" {
+		t.Errorf("%s deliveries were accepted", got)
+	}
+	if got := p.run("backfill", "direct", "--since", time.Now().Add(-48*time.Hour).Format(time.DateOnly)); got != "8 listed, 8 known, 0 missing\n" {
+		t.Errorf("backfill: %s", got)
+	}
+	p.stop()
+}

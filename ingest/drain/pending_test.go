@@ -120,3 +120,38 @@ func TestPending_BeforeTheCommit(t *testing.T) {
 		}
 	})
 }
+
+// What was asked for in vain is asked for again when somebody replays it, and
+// changes nothing that is stored.
+func TestPending_AskAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, a := newRig(t), &asked{}
+		r.opts.Intakes["landing"].Source, r.opts.Pending = vain{}, a.pending
+		id := r.send("vain")
+		r.drained()
+		if o := r.sink.outcome(id); o.Verdict != ingest.Quarantined || len(a.ids) > 0 {
+			t.Fatalf("%+v, asked for %v", o, a.ids)
+		}
+		d, err := ingest.ParseDelivery(r.log.records[0].Data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Replay = 1
+		r.log.append(ingest.AppendDelivery(nil, d))
+		r.drained()
+		if o := r.sink.outcome(id); o.Verdict != ingest.Duplicate || o.Events != 0 || !slices.Equal(a.ids, []string{"lead"}) {
+			t.Errorf("%+v, asked for %v", o, a.ids)
+		}
+	})
+}
+
+// vain is a source whose platform said no.
+type vain struct{ fakeSource }
+
+func (vain) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
+	if d.Replay == 0 {
+		return nil, errors.New("no such object")
+	}
+	return nil, &ingest.AskAgainError{Event: ingest.Event{ID: "lead", DeliveryID: d.ID, Fetch: &ingest.Reference{Kind: "lead", ID: "7"}}}
+}

@@ -198,6 +198,9 @@ func (l *linkedInFetch) List(span ingest.Span, state []byte, answer *ingest.Resp
 	if len(at.Owners) == 0 {
 		return ingest.Page{}, errLinkedInOwners
 	}
+	if !linkedInOwnerID.MatchString(at.Owners[0]) || at.Kind < 0 || at.Kind >= len(leadTypes(at.Owners[0])) {
+		return ingest.Page{}, errState
+	}
 	if answer == nil {
 		return l.page(span, at, nil)
 	}
@@ -235,7 +238,7 @@ func (l *linkedInFetch) List(span ingest.Span, state []byte, answer *ingest.Resp
 
 func (l *linkedInFetch) page(span ingest.Span, at linkedInList, items []ingest.Listed) (ingest.Page, error) {
 	page := ingest.Page{Items: items}
-	if len(at.Owners) == 0 {
+	if len(at.Owners) == 0 || !linkedInOwnerID.MatchString(at.Owners[0]) {
 		return page, nil
 	}
 	owner := at.Owners[0]

@@ -46,6 +46,9 @@ func (m *metaFetch) List(span ingest.Span, state []byte, answer *ingest.Response
 	} else if at = m.begin(); len(at.Pages)+len(at.Forms) == 0 {
 		return ingest.Page{}, errMetaForms
 	}
+	if !at.good() {
+		return ingest.Page{}, errState
+	}
 	if answer == nil {
 		return m.page(span, at, nil)
 	}
@@ -65,6 +68,23 @@ func (m *metaFetch) List(span ingest.Span, state []byte, answer *ingest.Response
 	page, err := m.page(span, at, items)
 	page.Quiet, _ = metaUsage(*answer)
 	return page, err
+}
+
+// errState is that of a list that was not told by List.
+var errState = errors.New("the list is not one of this source")
+
+func (l *metaList) good() bool {
+	for _, id := range l.Pages {
+		if !metaID.MatchString(id) {
+			return false
+		}
+	}
+	for _, form := range l.Forms {
+		if !metaID.MatchString(form.ID) {
+			return false
+		}
+	}
+	return len(l.Pages)+len(l.Forms) > 0
 }
 
 func (m *metaFetch) begin() metaList {

@@ -141,3 +141,14 @@ func TestRecordings_OnlyFromAllowedHosts(t *testing.T) {
 		t.Errorf("not asked for: %v, %v", r, err)
 	}
 }
+
+func FuzzRecordings(f *testing.F) {
+	config := ingest.SourceConfig{Options: map[string]any{"fetch_recordings": true, "recording_hosts": []string{"api.twilio.com"}}}
+	r, err := calls.TakeRecordings(&config)
+	if err != nil {
+		f.Fatal(err)
+	}
+	e := called("https://api.twilio.com/RE1")
+	r.Refer(e)
+	fetchtest.Fuzz(f, r, *e.Fetch, `{"url":"//elsewhere.example/x"}`, `{"url":"/x"}`)
+}
