@@ -85,6 +85,16 @@ type Lister interface {
 	List(span Span, state []byte, answer *Response) (Page, error)
 }
 
+// Prover is a Fetcher that can find out whether its token is good before it needs
+// it.
+type Prover interface {
+	// Prove returns what to ask; nil if there is no way.
+	Prove() *Request
+	// Proved reads the answer: when the token ends, zero if that is not told.
+	// Errors: *FetchError.
+	Proved(answer Response) (expires time.Time, err error)
+}
+
 // Span is from when to when: From <= t < To. Listers are given both.
 type Span struct{ From, To time.Time }
 

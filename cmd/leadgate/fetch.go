@@ -64,6 +64,9 @@ func (g *gateway) pendingStats() map[string]metric.PendingStat {
 		known := stats[name]
 		known.Tasks, known.Oldest = stat.Tasks, stat.Oldest
 		known.TokenRefused = !stat.Refused.IsZero()
+		if !stat.Expires.IsZero() {
+			known.TokenExpires = stat.Expires
+		}
 		stats[name] = known
 	}
 	return stats

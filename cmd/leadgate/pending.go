@@ -146,6 +146,9 @@ func (d *doctor) fetching() {
 func (d *doctor) token(source string, state pending.SourceState, waits bool) {
 	subject := "token of " + source
 	plan := d.settings.Intakes[source].Fetcher.FetchPlan()
+	if !state.Expires.IsZero() {
+		plan.TokenExpires = state.Expires
+	}
 	renew := "renew credentials of the source, and restart the gateway: what waits is fetched then"
 	switch left := time.Until(plan.TokenExpires); {
 	case plan.Lacks != "" && waits:

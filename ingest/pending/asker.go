@@ -17,6 +17,7 @@ type asker struct {
 	source  string
 	fetcher ingest.Fetcher
 	lister  ingest.Lister
+	prover  ingest.Prover // nil if there is no way
 	plan    ingest.FetchPlan
 	log     *slog.Logger
 
@@ -36,6 +37,7 @@ func newAsker(w *Worker, source string, intake *ingest.Intake) *asker {
 		Worker: w, source: source, fetcher: intake.Fetcher, lister: intake.Lister, plan: intake.Fetcher.FetchPlan(),
 		log: w.opts.Logger.With("source", source), known: w.opts.Store.State(source),
 	}
+	a.prover, _ = intake.Fetcher.(ingest.Prover)
 	if a.plan.GiveUpAfter <= 0 {
 		a.plan.GiveUpAfter = defaultGiveUp
 	}

@@ -286,8 +286,8 @@ type Stat struct {
 	Tasks int
 	// Oldest is when the oldest of them was saved, zero if there is none.
 	Oldest time.Time
-	// Refused is since when the source's token is refused.
-	Refused time.Time
+	// Refused is since when the source's token is refused, Expires when it ends.
+	Refused, Expires time.Time
 }
 
 // Stats returns what waits, by source.
@@ -302,7 +302,7 @@ func (s *Store) Stats() map[string]Stat {
 		}
 	}
 	for source, l := range s.lanes {
-		stat := Stat{Tasks: l.count, Refused: s.states[source].Refused}
+		stat := Stat{Tasks: l.count, Refused: s.states[source].Refused, Expires: s.states[source].Expires}
 		if at, ok := oldest[l]; ok {
 			stat.Oldest = time.UnixMicro(at).UTC()
 		}
@@ -310,7 +310,7 @@ func (s *Store) Stats() map[string]Stat {
 	}
 	for source, known := range s.states {
 		if _, ok := stats[source]; !ok {
-			stats[source] = Stat{Refused: known.Refused}
+			stats[source] = Stat{Refused: known.Refused, Expires: known.Expires}
 		}
 	}
 	return stats

@@ -34,6 +34,8 @@ type SourceState struct {
 	Text    string    `json:"text,omitempty"`
 	// Mended is when its token was good again.
 	Mended time.Time `json:"mended,omitzero"`
+	// Expires is when its token ends, zero if the platform does not tell.
+	Expires time.Time `json:"expires,omitzero"`
 	// Pulled is up to when it was listed, and Seen are the keys since shortly
 	// before that.
 	Pulled time.Time `json:"pulled,omitzero"`

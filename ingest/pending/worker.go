@@ -123,6 +123,9 @@ func (w *Worker) Run(ctx context.Context) {
 	defer group.Wait()
 	for _, a := range w.askers {
 		group.Go(func() { a.run(ctx) })
+		if a.prover != nil {
+			group.Go(func() { a.proveForever(ctx) })
+		}
 		if a.lister != nil && a.plan.PullEvery > 0 {
 			group.Go(func() { a.pullForever(ctx) })
 		}

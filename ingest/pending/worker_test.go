@@ -338,6 +338,59 @@ func TestWorker_LosesNothing(t *testing.T) {
 	})
 }
 
+// proving is a source whose token can be tried.
+type proving struct{ things }
+
+func (proving) Prove() *ingest.Request {
+	return &ingest.Request{URL: "https://platform.example/me"}
+}
+
+func (proving) Proved(answer ingest.Response) (time.Time, error) {
+	if answer.Status == 401 {
+		return time.Time{}, &ingest.FetchError{Problem: ingest.TokenRefused, Text: "expired"}
+	}
+	return noon, nil
+}
+
+// That a token is no good is known before anything is announced, and that it is
+// again, too.
+func TestWorker_ProvesTokens(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, t.TempDir(), func(_ string, n int) (int, string) {
+			if n < 3 {
+				return 401, ""
+			}
+			return 200, ""
+		})
+		b.stop()
+		source := &proving{*b.source}
+		w, err := NewWorker(WorkerOptions{
+			Store: b.store, Intakes: map[string]*ingest.Intake{"ads": {Fetcher: source}}, Keep: b.worker.opts.Keep, NewID: b.worker.opts.NewID,
+			Transport: b.platform, Logger: logger(&b.said),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { w.Run(ctx); close(ended) }()
+		time.Sleep(time.Minute)
+		if b.store.State("ads").Refused.IsZero() || !strings.Contains(b.said.String(), "refuses the token") {
+			t.Errorf("not told: %+v", b.store.State("ads"))
+		}
+		time.Sleep(time.Hour)
+		if state := b.store.State("ads"); !state.Refused.IsZero() || !state.Expires.Equal(noon) || b.platform.requests() != 3 {
+			t.Errorf("got %+v after %d requests", state, b.platform.requests())
+		}
+		cancel()
+		<-ended
+		if err := b.store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // A stop does not wait for a slow platform, and leaves the task.
 func TestWorker_Stops(t *testing.T) {
 	t.Parallel()

@@ -23,6 +23,7 @@ import (
 //	fields         meaning -> name of the question, where the name does not say it
 //	forms, pages   ids of what a backfill lists: forms, or pages with all theirs
 //	api_version    of the Graph API (v24.0)
+//	app_id         the app's: Meta then tells when the token ends
 //	appsecret_proof   send the proof that an app can ask for (false)
 //
 // and those of fetch.Options. Its credentials are access_token, and, by the page's

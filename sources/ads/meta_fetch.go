@@ -24,6 +24,9 @@ type metaFetchOptions struct {
 	fetch.Options
 	// APIVersion is v24.0 if empty.
 	APIVersion string `json:"api_version"`
+	// AppID is the app's: with it, and the first secret of the source, Meta tells
+	// when the token ends.
+	AppID string `json:"app_id"`
 	// AppSecretProof sends the proof that apps can be made to ask for, with the
 	// first secret of the source.
 	AppSecretProof bool `json:"appsecret_proof"`
@@ -39,9 +42,10 @@ type metaFetchOptions struct {
 // page's own token.
 type metaFetch struct {
 	fetch.Base
-	options metaFetchOptions
-	tokens  map[string]string
-	secret  string
+	options  metaFetchOptions
+	tokens   map[string]string
+	secret   string
+	appToken string
 }
 
 // accessToken is the credential that this room's platforms are asked with.
@@ -71,6 +75,12 @@ func newMetaFetch(config ingest.SourceConfig, o metaFetchOptions) (*metaFetch, e
 		if !metaID.MatchString(id) {
 			return nil, fmt.Errorf("options.forms and options.pages: not an id of digits (got %s)", id)
 		}
+	}
+	if o.AppID != "" && (!metaID.MatchString(o.AppID) || len(config.Secrets) == 0) {
+		return nil, fmt.Errorf("options.app_id: not an id of digits, or no secret goes with it (got %s)", o.AppID)
+	}
+	if o.AppID != "" {
+		m.appToken = o.AppID + "|" + config.Secrets[0]
 	}
 	if o.AppSecretProof {
 		if len(config.Secrets) == 0 {
@@ -145,6 +155,58 @@ func (m *metaFetch) request(path, page string, query url.Values) (*ingest.Reques
 		URL:    m.URL + "/" + m.options.APIVersion + path + "?" + query.Encode(),
 		Header: fetch.Bearer(token),
 	}, nil
+}
+
+// Prove implements ingest.Prover. Only an app may ask when a token ends, and has to
+// name the token in the address.
+func (m *metaFetch) Prove() *ingest.Request {
+	token := m.tokens[accessToken]
+	switch {
+	case token == "":
+		return nil
+	case m.appToken != "":
+		return &ingest.Request{
+			URL:    m.URL + "/" + m.options.APIVersion + "/debug_token?" + url.Values{"input_token": {token}}.Encode(),
+			Header: fetch.Bearer(m.appToken),
+		}
+	}
+	request, err := m.request("/me", "", url.Values{"fields": {"id"}})
+	if err != nil {
+		return nil
+	}
+	return request
+}
+
+// Proved implements ingest.Prover.
+func (m *metaFetch) Proved(answer ingest.Response) (expires time.Time, err error) {
+	if failure := metaFailure(answer); failure != nil {
+		if m.appToken != "" && failure.Problem == ingest.TokenRefused { // it is about the app's, not this one
+			failure.Problem = ingest.Missing
+		}
+		return expires, &failure.FetchError
+	}
+	var body struct {
+		Data *struct {
+			Valid      bool  `json:"is_valid"`
+			Expires    int64 `json:"expires_at"`
+			DataAccess int64 `json:"data_access_expires_at"`
+			Error      struct {
+				Message string `json:"message"`
+			} `json:"error"`
+		} `json:"data"`
+	}
+	if json.Unmarshal(answer.Body, &body) != nil || body.Data == nil {
+		return expires, nil // of /me
+	}
+	if !body.Data.Valid {
+		return expires, &ingest.FetchError{Problem: ingest.TokenRefused, Text: cmp.Or(body.Data.Error.Message, "the token is not valid")}
+	}
+	for _, end := range []int64{body.Data.Expires, body.Data.DataAccess} {
+		if at := time.Unix(end, 0).UTC(); end > 0 && (expires.IsZero() || at.Before(expires)) {
+			expires = at
+		}
+	}
+	return expires, nil
 }
 
 // metaError is why the Graph API does not answer.

@@ -207,3 +207,34 @@ func TestMetaFetch_Options(t *testing.T) {
 		}
 	}
 }
+
+func TestMetaFetch_Prove(t *testing.T) {
+	t.Parallel()
+	m, url := standIn(t)
+	m.Expires = january
+	for name, c := range map[string]struct {
+		token, app string
+		expires    time.Time
+		problem    ingest.FetchProblem
+	}{
+		"good":                   {"EAAGoodToken", "", time.Time{}, ""},
+		"good, and its end told": {"EAAGoodToken", "4711", january, ""},
+		"ended":                  {"EAAOldToken", "", time.Time{}, ingest.TokenRefused},
+		"ended, and told":        {"EAAOldToken", "4711", time.Time{}, ingest.TokenRefused},
+	} {
+		f, err := newMetaFetch(ingest.SourceConfig{Secrets: []string{"s"}, Credentials: map[string]string{"access_token": c.token}},
+			metaFetchOptions{Options: fetch.Options{APIURL: url}, AppID: c.app})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Plan.Secrets = nil // it must stand in the address here
+		expires, err := f.Proved(fetchtest.Carry(t, f, f.Prove()))
+		var failure *ingest.FetchError
+		if errors.As(err, &failure) != (c.problem != "") || failure != nil && failure.Problem != c.problem || !expires.Equal(c.expires) {
+			t.Errorf("%s: %v, %v", name, expires, err)
+		}
+	}
+	if newMeta(t, url, "", metaFetchOptions{}).Prove() != nil {
+		t.Error("nothing to prove with")
+	}
+}

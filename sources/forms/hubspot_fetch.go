@@ -109,6 +109,23 @@ func (h *hubSpotFetch) request(method, path, portal string, body []byte) (*inges
 	return &ingest.Request{Method: method, URL: h.URL + path, Header: header, Body: body}, nil
 }
 
+// Prove implements ingest.Prover.
+func (h *hubSpotFetch) Prove() *ingest.Request {
+	if h.tokens[hubSpotToken] == "" {
+		return nil
+	}
+	request, err := h.request(http.MethodGet, "/account-info/v3/details", "", nil)
+	if err != nil {
+		return nil
+	}
+	return request
+}
+
+// Proved implements ingest.Prover. HubSpot does not tell when a token ends.
+func (h *hubSpotFetch) Proved(answer ingest.Response) (time.Time, error) {
+	return time.Time{}, hubSpotFailure(answer)
+}
+
 // hubSpotFailure reads an error: https://developers.hubspot.com/docs/api/error-handling
 func hubSpotFailure(r ingest.Response) error {
 	var body struct {

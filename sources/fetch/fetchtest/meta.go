@@ -29,7 +29,9 @@ type Meta struct {
 	Broken   int // that many requests fail
 	Missing  int // that many requests find nothing
 	Denied   bool
-	Requests int
+	Requests int // for leads and lists
+	Proofs   int
+	Expires  time.Time // of the token, as the app is told
 	Fields   []string
 }
 
@@ -59,6 +61,10 @@ func (m *Meta) fail(w http.ResponseWriter, status, code, subcode int, message st
 func (m *Meta) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if strings.HasSuffix(r.URL.Path, "/me") || strings.HasSuffix(r.URL.Path, "/debug_token") {
+		m.prove(w, r)
+		return
+	}
 	m.Requests++
 	fields := r.URL.Query().Get("fields")
 	m.Fields = append(m.Fields, fields)
@@ -88,6 +94,24 @@ func (m *Meta) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		m.list(w, r, parts[1])
 	default:
 		m.lead(w, parts[1], fields)
+	}
+}
+
+// prove answers whether a token is good.
+func (m *Meta) prove(w http.ResponseWriter, r *http.Request) {
+	m.Proofs++
+	token := r.Header.Get("Authorization")
+	switch {
+	case strings.HasSuffix(r.URL.Path, "/me") && token != "Bearer "+m.Token:
+		m.fail(w, 401, 190, 463, "Error validating access token: Session has expired on Monday, 05-Jan-26 04:00:00 PST.")
+	case strings.HasSuffix(r.URL.Path, "/me"):
+		m.answer(w, map[string]any{"id": "108877665544332"})
+	case r.URL.Query().Get("input_token") != m.Token:
+		m.answer(w, map[string]any{"data": map[string]any{
+			"is_valid": false, "error": map[string]any{"code": 190, "message": "Error validating access token: Session has expired", "subcode": 463},
+		}})
+	default:
+		m.answer(w, map[string]any{"data": map[string]any{"is_valid": true, "expires_at": m.Expires.Unix(), "data_access_expires_at": 0}})
 	}
 }
 

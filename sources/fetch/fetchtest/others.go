@@ -232,6 +232,10 @@ func (h *HubSpot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.search(w, r, fail)
 		return
 	}
+	if r.URL.Path == "/account-info/v3/details" {
+		write(w, 200, map[string]any{"portalId": 700100, "accountType": "STANDARD"})
+		return
+	}
 	id := strings.TrimPrefix(r.URL.Path, "/crm/v3/objects/contacts/")
 	i := slices.IndexFunc(h.Contacts, func(c HubSpotContact) bool { return c.ID == id })
 	if i < 0 || !strings.Contains(r.URL.Query().Get("properties"), "email") {
