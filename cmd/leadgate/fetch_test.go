@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -167,11 +168,11 @@ func TestIntegrationFetch_GivenUpAndReplayed(t *testing.T) {
 	t.Cleanup(func() { closes(t, store) })
 	w.options.Sink = clickhouse.NewSink(w.conn, clickhouse.SinkOptions{Workspaces: map[string]string{"facebook": "default"}})
 	w.options.Pending = func(_ context.Context, events []ingest.Event) error { return store.Save(events) }
-	n := 0
+	var n atomic.Int64
 	outcomes := make(chan pending.Outcome, 100)
 	worker, err := pending.NewWorker(pending.WorkerOptions{
 		Store: store, Intakes: w.settings.Intakes, Keep: ingest.NewAcceptor(nil, w.journal).Keep,
-		NewID:      func(time.Time) (string, error) { n++; return fmt.Sprintf("01KF%022d", n), nil },
+		NewID:      func(time.Time) (string, error) { return fmt.Sprintf("01KF%022d", n.Add(1)), nil },
 		BackoffMin: time.Millisecond, MinAttempts: 2, Observe: func(_ string, o pending.Outcome) { outcomes <- o },
 	})
 	if err != nil {

@@ -128,6 +128,9 @@ func (a *asker) settle(ctx context.Context, t Task) {
 	case errors.Is(err, errDocument):
 		a.fail(ctx, t, &ingest.FetchError{Problem: ingest.Missing, Text: err.Error()})
 		return
+	case err != nil && ctx.Err() != nil: // it may be kept or not: it is asked for again
+		a.opts.Store.Return(t)
+		return
 	case err != nil:
 		a.notKept(t, err)
 		return
