@@ -106,9 +106,8 @@ func (a *Acceptor) Accept(ctx context.Context, d *Delivery) (Answer, error) {
 			return Answer{}, err
 		}
 	}
-	a.order(d)
-	if err := a.journal.Append(ctx, AppendDelivery(nil, d)); err != nil {
-		return Answer{}, fmt.Errorf("keep delivery: %w: %w", ErrNotKept, err)
+	if err := a.Keep(ctx, d); err != nil {
+		return Answer{}, err
 	}
 	kept = true
 	if intake.Confirm != nil && a.confirm != nil {
@@ -120,6 +119,17 @@ func (a *Acceptor) Accept(ctx context.Context, d *Delivery) (Answer, error) {
 		return intake.Respond(d, events), nil
 	}
 	return Answer{}, nil
+}
+
+// Keep keeps d, which did not come in by the door, in the order of those that
+// did. It returns when d is on disk. Errors: ErrNotKept, together with what the
+// journal said (wrapped).
+func (a *Acceptor) Keep(ctx context.Context, d *Delivery) error {
+	a.order(d)
+	if err := a.journal.Append(ctx, AppendDelivery(nil, d)); err != nil {
+		return fmt.Errorf("keep delivery: %w: %w", ErrNotKept, err)
+	}
+	return nil
 }
 
 // order has d rank behind every delivery before it, also when the clock was set

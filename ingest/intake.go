@@ -22,4 +22,6 @@ type Intake struct {
 	Refuse      func(Refusal) (Answer, bool)
 	ReplayToken func(*Delivery) (string, time.Duration)
 	Confirm     func(*Delivery) (string, bool)
+	Fetcher     Fetcher
+	Lister      Lister
 }

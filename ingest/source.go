@@ -6,6 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -103,7 +106,9 @@ type SourceConfig struct {
 	Location      *time.Location // for zone-less local times; never nil
 	Currency      string         // ISO 4217, for amounts without one
 	AllowedHosts  []string       // a form's own hosts, for _next and CORS
-	Options       map[string]any // per type
+	// Credentials are what the platform is asked with, by name: access_token.
+	Credentials map[string]string
+	Options     map[string]any // per type
 	// Certificates for types whose sender signs with one; nil has none.
 	Certificates CertificateStore
 }
@@ -122,6 +127,20 @@ func (c SourceConfig) DecodeOptions(into any) error {
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(into); err != nil {
 		return fmt.Errorf("options: %w", err)
+	}
+	return nil
+}
+
+// CheckCredentials returns an error that names the first credential that is not
+// one of the given.
+func (c SourceConfig) CheckCredentials(known ...string) error {
+	for _, name := range slices.Sorted(maps.Keys(c.Credentials)) {
+		if !slices.Contains(known, name) {
+			if len(known) == 0 {
+				known = []string{"none"}
+			}
+			return fmt.Errorf("credentials.%s: not known to this type (known: %s)", name, strings.Join(known, ", "))
+		}
 	}
 	return nil
 }

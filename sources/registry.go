@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/leadgate/leadgate/ingest"
+	"github.com/leadgate/leadgate/sources/calls"
 	"github.com/leadgate/leadgate/sources/intake"
 )
 
@@ -80,11 +81,30 @@ func New(config ingest.SourceConfig) (*ingest.Intake, error) {
 	if config.Location == nil {
 		config.Location = time.UTC
 	}
+	options := intake.Options{FirstParty: t.FirstParty, Methods: t.Methods, Below: t.Below}
+	var recordings *calls.Recordings
+	if slices.ContainsFunc(callTypes, func(c Type) bool { return c.Name == t.Name }) {
+		var err error
+		if recordings, err = calls.TakeRecordings(&config); err != nil {
+			return nil, err
+		}
+	}
 	source, err := t.New(config)
 	if err != nil {
 		return nil, err
 	}
-	return intake.Wrap(source, config, intake.Options{FirstParty: t.FirstParty, Methods: t.Methods, Below: t.Below}), nil
+	if recordings != nil {
+		options.Refer = recordings.Refer
+		in := intake.Wrap(source, config, options)
+		in.Fetcher = recordings
+		return in, nil
+	}
+	if _, asks := source.(ingest.Fetcher); !asks {
+		if err := config.CheckCredentials(); err != nil {
+			return nil, err
+		}
+	}
+	return intake.Wrap(source, config, options), nil
 }
 
 // Row is a type's row in a table of all: what it is called, takes, verifies and

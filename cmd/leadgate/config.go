@@ -119,16 +119,17 @@ type RuleConfig struct {
 
 // SourceConfig is one intake.
 type SourceConfig struct {
-	Name          string         `yaml:"name"`
-	Type          string         `yaml:"type"`
-	Workspace     string         `yaml:"workspace"`
-	Secrets       []Secret       `yaml:"secrets"`
-	DefaultRegion string         `yaml:"default_region"`
-	Timezone      string         `yaml:"timezone"`
-	Currency      string         `yaml:"currency"`
-	AllowedHosts  []string       `yaml:"allowed_hosts"`
-	MaxBody       Bytes          `yaml:"max_body"`
-	Options       map[string]any `yaml:"options"`
+	Name          string            `yaml:"name"`
+	Type          string            `yaml:"type"`
+	Workspace     string            `yaml:"workspace"`
+	Secrets       []Secret          `yaml:"secrets"`
+	Credentials   map[string]Secret `yaml:"credentials"`
+	DefaultRegion string            `yaml:"default_region"`
+	Timezone      string            `yaml:"timezone"`
+	Currency      string            `yaml:"currency"`
+	AllowedHosts  []string          `yaml:"allowed_hosts"`
+	MaxBody       Bytes             `yaml:"max_body"`
+	Options       map[string]any    `yaml:"options"`
 }
 
 // DefaultConfig returns what holds where the configuration is silent.
@@ -172,7 +173,7 @@ const day = 24 * time.Hour
 // defaultSource returns a source with what holds where its block is silent.
 func defaultSource(name, kind string) SourceConfig {
 	return SourceConfig{
-		Name: name, Type: kind, Workspace: "default", Secrets: []Secret{},
+		Name: name, Type: kind, Workspace: "default", Secrets: []Secret{}, Credentials: map[string]Secret{},
 		DefaultRegion: "US", Timezone: "UTC", Currency: "USD",
 		AllowedHosts: []string{}, Options: map[string]any{},
 	}

@@ -220,11 +220,15 @@ func (c SourceConfig) check(path string, s *Settings, problems *Problems) {
 	for i, secret := range c.Secrets {
 		secrets = append(secrets, secretAt(fmt.Sprintf("%s.secrets[%d]", path, i), secret, 1, problems))
 	}
+	credentials := make(map[string]string, len(c.Credentials))
+	for name, secret := range c.Credentials {
+		credentials[name] = secretAt(path+".credentials."+name, secret, 1, problems)
+	}
 	if len(*problems) > before {
 		return
 	}
 	intake, err := sources.New(ingest.SourceConfig{
-		Name: c.Name, Type: c.Type, Workspace: c.Workspace, Secrets: secrets, DefaultRegion: c.DefaultRegion,
+		Name: c.Name, Type: c.Type, Workspace: c.Workspace, Secrets: secrets, Credentials: credentials, DefaultRegion: c.DefaultRegion,
 		Location: location, Currency: c.Currency, AllowedHosts: c.AllowedHosts, Options: c.Options,
 		Certificates: s.Certificates,
 	})

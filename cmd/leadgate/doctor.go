@@ -24,8 +24,8 @@ import (
 func (a *app) doctorCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "doctor", Short: "Look at everything Leadgate needs, and say what to do", Args: cobra.NoArgs,
-		Long: `Doctor checks the configuration, the data directory, the engine library,
-ClickHouse, Redis and the gateway itself. It exits with 1 if something is wrong;
+		Long: `Doctor checks the configuration, the data directory, what waits to be fetched and
+the tokens for that, the engine library, ClickHouse, Redis and the gateway itself. It exits with 1 if something is wrong;
 warnings alone do not count. It may run beside the gateway.`,
 		Example: "  leadgate doctor --config config.yaml",
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -75,6 +75,7 @@ func (d *doctor) examine(ctx context.Context) {
 	}
 	d.dataDir()
 	d.gateway(ctx)
+	d.fetching()
 	d.store(ctx)
 	d.redis(ctx)
 }

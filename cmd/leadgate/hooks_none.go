@@ -7,6 +7,7 @@ import (
 
 	"github.com/leadgate/leadgate/ingest/drain"
 	"github.com/leadgate/leadgate/ingest/journal"
+	"github.com/leadgate/leadgate/ingest/pending"
 )
 
 // hooks are where the proof (cmd/proof) breaks the gateway. A production build
@@ -15,7 +16,8 @@ type hooks struct{}
 
 func newHooks(func(string) string) (hooks, error) { return hooks{}, nil }
 
-func (hooks) now() time.Time                            { return time.Now() }
-func (hooks) journal(o journal.Options) journal.Options { return o }
-func (hooks) drain(o drain.Options) drain.Options       { return o }
-func (hooks) inserted(string)                           {}
+func (hooks) now() time.Time                                      { return time.Now() }
+func (hooks) journal(o journal.Options) journal.Options           { return o }
+func (hooks) drain(o drain.Options) drain.Options                 { return o }
+func (hooks) pending(o pending.StoreOptions) pending.StoreOptions { return o }
+func (hooks) inserted(string)                                     {}

@@ -18,6 +18,7 @@ import (
 	"github.com/leadgate/leadgate/ingest"
 	"github.com/leadgate/leadgate/ingest/drain"
 	"github.com/leadgate/leadgate/ingest/journal"
+	"github.com/leadgate/leadgate/ingest/pending"
 )
 
 // hooks break the gateway as the environment says; see cmd/proof/doc.go.
@@ -237,6 +238,11 @@ func (h hooks) drain(o drain.Options) drain.Options {
 	o.Log = brittleLog{o.Log, h.crash}
 	o.Deduper = brittleDeduper{o.Deduper, h.crash}
 	o.Sink = brittleSink{o.Sink, h.crash}
+	return o
+}
+
+func (h hooks) pending(o pending.StoreOptions) pending.StoreOptions {
+	o.Now, o.Hook = h.now, h.crash.at
 	return o
 }
 

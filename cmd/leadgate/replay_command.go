@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"strings"
 	"time"
@@ -118,7 +119,7 @@ const replayStep = 1000
 func (a *app) replayAll(ctx context.Context, request replayRequest, done string, once func(replayRequest) (replayAnswer, error)) error {
 	count := request
 	count.DryRun = true
-	counted, err := a.patiently(ctx, count, once)
+	counted, err := patiently(ctx, a.stderr, count, once)
 	if err != nil {
 		return err
 	}
@@ -132,7 +133,7 @@ func (a *app) replayAll(ctx context.Context, request replayRequest, done string,
 	bar := a.progress(int64(counted.Matched), progressbar.OptionShowCount(), progressbar.OptionSetDescription("replaying"))
 	total := replayAnswer{}
 	for request.Limit = replayStep; ; {
-		answer, err := a.patiently(ctx, request, once)
+		answer, err := patiently(ctx, a.stderr, request, once)
 		if err != nil {
 			_ = bar.Exit()
 			return fmt.Errorf("%w\n%d deliveries were replayed before; ask again, nothing is counted twice", err, total.Queued)
@@ -169,15 +170,15 @@ func (a *app) printReplay(total replayAnswer, done string) error {
 }
 
 // patiently waits and tries again where that is asked for.
-func (a *app) patiently(ctx context.Context, request replayRequest, once func(replayRequest) (replayAnswer, error)) (replayAnswer, error) {
-	for told := false; ; told = true {
+func patiently[Q, A any](ctx context.Context, told io.Writer, request Q, once func(Q) (A, error)) (A, error) {
+	for first := true; ; first = false {
 		answer, err := once(request)
 		var busy *busyError
 		if !errors.As(err, &busy) {
 			return answer, err
 		}
-		if !told {
-			fmt.Fprintf(a.stderr, "waiting: %s\n", busy.reason)
+		if first {
+			fmt.Fprintf(told, "waiting: %s\n", busy.reason)
 		}
 		select {
 		case <-time.After(busy.after):

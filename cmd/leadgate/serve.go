@@ -16,11 +16,13 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/leadgate/leadgate/ingest"
 	"github.com/leadgate/leadgate/ingest/dedupe"
 	"github.com/leadgate/leadgate/ingest/drain"
 	"github.com/leadgate/leadgate/ingest/edge"
 	"github.com/leadgate/leadgate/ingest/journal"
 	"github.com/leadgate/leadgate/ingest/metric"
+	"github.com/leadgate/leadgate/ingest/pending"
 )
 
 func (a *app) serveCommand() *cobra.Command {
@@ -53,6 +55,9 @@ type gateway struct {
 	redis    redis.UniversalClient
 	embedded *dedupe.Embedded // nil if Redis is not ours
 	memory   *dedupe.Memory
+	acceptor *ingest.Acceptor
+	pending  *pending.Store
+	fetcher  *pending.Worker
 	drain    *drain.Drain
 	edge     *edge.Edge
 	closers  []func() error
@@ -105,7 +110,14 @@ func (a *app) open(ctx context.Context, g *gateway) error {
 	if err := g.openMemory(); err != nil {
 		return err
 	}
-	return errors.Join(g.openControl(), g.openDrain(), g.openEdge())
+	g.metrics = metric.New(metric.Options{Sources: sourceNames(s), Version: version})
+	g.acceptor = ingest.NewAcceptor(s.Intakes, g.metrics.Appender(g.journal))
+	for _, open := range []func() error{g.openControl, g.openPending, g.openDrain, g.openEdge} {
+		if err := open(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // maxHead bounds what a journal record holds besides the body.
@@ -170,6 +182,8 @@ func (g *gateway) run(ctx, stop context.Context) error {
 	})
 	comparing, endComparing := context.WithCancel(stop)
 	group.Go(func() error { g.reconcileForever(comparing); return nil })
+	group.Go(func() error { g.fetcher.Run(comparing); return nil })
+	group.Go(func() error { g.expireRecordings(comparing); return nil })
 	group.Go(func() error {
 		defer endDrain()
 		defer endComparing()

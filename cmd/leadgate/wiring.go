@@ -67,7 +67,6 @@ func (s *Settings) memory(client redis.UniversalClient, now func() time.Time) *d
 func (g *gateway) openDrain() error {
 	s := g.settings
 	var err error
-	g.metrics = metric.New(metric.Options{Sources: sourceNames(s), Version: version})
 	tables := &tables{settings: s, conn: g.store.conn, fit: g.store.engine != nil}
 	g.drain, err = drain.New(g.hooks.drain(drain.Options{
 		Log: g.journal, Intakes: s.Intakes, Deduper: g.memory,
@@ -79,6 +78,7 @@ func (g *gateway) openDrain() error {
 		},
 		Replays: &supersede{tables: tables, conn: g.store.conn, memory: g.memory},
 		Sink:    &checkedSink{tables: tables, sink: g.newSink()},
+		Pending: g.savePending,
 		Dir:     filepath.Join(s.DataDir, "drain"),
 		Backlog: func() (ingest.Position, time.Time) {
 			stat := g.journal.Stat()
@@ -226,17 +226,16 @@ func (g *gateway) openEdge() error {
 	if err != nil {
 		return err
 	}
-	acceptor := ingest.NewAcceptor(s.Intakes, g.metrics.Appender(g.journal))
-	if err := rankAfter(acceptor, g.journal); err != nil {
+	if err := rankAfter(g.acceptor, g.journal); err != nil {
 		return err
 	}
-	acceptor.Decoders().Limit = time.Duration(s.Drain.DecodeTimeout)
-	g.metrics.WatchDecoders("edge", acceptor.Decoders().Stuck)
-	if err := g.openProtocols(acceptor); err != nil {
+	g.acceptor.Decoders().Limit = time.Duration(s.Drain.DecodeTimeout)
+	g.metrics.WatchDecoders("edge", g.acceptor.Decoders().Stuck)
+	if err := g.openProtocols(g.acceptor); err != nil {
 		return err
 	}
 	g.edge, err = edge.New(edge.Options{
-		Acceptor:  acceptor,
+		Acceptor:  g.acceptor,
 		PublicURL: s.PublicURL, TrustedProxies: s.HTTP.TrustedProxies,
 		MaxBody: func(source string) int64 {
 			if n, ok := caps[source]; ok {
@@ -297,10 +296,12 @@ func (g *gateway) api() http.Handler {
 	connect := func(context.Context) (driver.Conn, error) { return g.store.conn, nil }
 	mux.Handle("GET /api/v1/reports/cpl", report.Handler(connect, g.settings.Rules, reportDefaults(g.settings), g.log))
 	mux.Handle("POST /api/v1/deliveries/replay", (&replayer{settings: g.settings, conn: g.store.conn, journal: g.journal}).serve(g.log))
+	backfiller := &backfiller{settings: g.settings, conn: g.store.conn, journal: g.journal, fetcher: g.fetcher, decoders: g.acceptor.Decoders()}
+	mux.Handle("POST /api/v1/backfill", backfiller.serve(g.log))
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusNotFound)
-		fmt.Fprintln(w, `{"error":{"code":"not_found","message":"there are GET /api/v1/reports/cpl and POST /api/v1/deliveries/replay"}}`)
+		fmt.Fprintln(w, `{"error":{"code":"not_found","message":"there are GET /api/v1/reports/cpl, POST /api/v1/deliveries/replay and POST /api/v1/backfill"}}`)
 	})
 	return mux
 }

@@ -26,6 +26,7 @@ type item struct {
 	reason string
 	events []ingest.Event
 	claims []ingest.Claim // one for each event, once claimed
+	again  *ingest.Event  // what a replay asks its platform for once more
 }
 
 // rows is the item's share of Options.MaxRows.
@@ -76,11 +77,14 @@ func (d *Drain) decodeOne(record *ingest.Record) item {
 		events, err = onceEach(delivery, events)
 	}
 	var ignored *ingest.IgnoredError
+	var again *ingest.AskAgainError
 	var invalid *ingest.InvalidError
 	var panicked *ingest.PanicError
 	switch {
 	case errors.As(err, &ignored):
 		it.verdict, it.reason = ingest.IgnoredOne, redact(ignored.Reason)
+	case errors.As(err, &again):
+		it.verdict, it.reason, it.again = ingest.Duplicate, again.Error(), &again.Event
 	case errors.As(err, &invalid):
 		it.reason = redact(err.Error())
 	case errors.As(err, &panicked):

@@ -57,6 +57,7 @@ const (
 	DedupeStage   Stage = "dedupe"   // claiming, and rebuilding what claims need
 	ManifestStage Stage = "manifest" // freezing the batch in Dir
 	SinkStage     Stage = "sink"     // writing to the store
+	PendingStage  Stage = "pending"  // keeping what must still be asked for
 )
 
 // Options sets a Drain up. Log, Intakes, Deduper, Rebuild, Sink and Dir are
@@ -71,6 +72,11 @@ type Options struct {
 	Sink    Sink
 	// Replays is asked about replayed deliveries; nil where there are none.
 	Replays Replays
+	// Pending makes durable what must still be asked for to know the whole of
+	// these events. It is called after they are in the store and before they are
+	// committed, so after a crash it may be called with the same ones again. Nil
+	// where nothing is asked for.
+	Pending func(ctx context.Context, events []ingest.Event) error
 	// DecodeTimeout bounds the decoding of one delivery: 10 s. One that takes
 	// longer is quarantined, and its decoder abandoned: it cannot be stopped.
 	// MaxStuck (4) of one source may be so; while they are, the source's
@@ -257,6 +263,9 @@ func (d *Drain) settle(stop, work context.Context, b *batch) error {
 func (d *Drain) finish(stop, work context.Context, b *batch) error {
 	written, err := d.deliver(stop, work, b.id, b.items)
 	if err != nil {
+		return err
+	}
+	if err := d.keepPending(stop, work, b, written); err != nil {
 		return err
 	}
 	err = d.retry(stop, work, JournalStage, 0, func(ctx context.Context) error { return d.opts.Log.Commit(ctx, b.to()) })

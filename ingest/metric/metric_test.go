@@ -149,3 +149,38 @@ func TestSet_ReplaysAndReconciliation(t *testing.T) {
 	none.Reconciled(nil, time.Time{})
 	none.WatchDecoders("edge", nil)
 }
+
+func TestSet_Fetching(t *testing.T) {
+	t.Parallel()
+	s := metric.New(metric.Options{Sources: []string{"facebook", "direct"}})
+	now := time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)
+	s.FetchAttempt("facebook", "fetched")
+	s.FetchAttempt("gone", "missing")
+	s.WatchPending(func() map[string]metric.PendingStat {
+		return map[string]metric.PendingStat{
+			"facebook": {Tasks: 3, Oldest: now.Add(-time.Minute), TokenRefused: true, TokenExpires: now},
+			"direct":   {},
+			"gone":     {Tasks: 1, Oldest: now.Add(-time.Hour)},
+			"gone-too": {Tasks: 2, Oldest: now.Add(-2 * time.Hour)},
+		}
+	}, func() time.Time { return now })
+	text := scrape(t, s)
+	wantLines(t, text,
+		`leadgate_fetch_attempts_total{outcome="fetched",source="facebook"} 1`,
+		`leadgate_fetch_attempts_total{outcome="missing",source="unknown"} 1`,
+		`leadgate_fetch_pending{source="facebook"} 3`,
+		`leadgate_fetch_pending{source="direct"} 0`,
+		`leadgate_fetch_pending{source="unknown"} 3`,
+		`leadgate_fetch_oldest_age_seconds{source="facebook"} 60`,
+		`leadgate_fetch_oldest_age_seconds{source="unknown"} 7200`,
+		`leadgate_fetch_token_refused{source="facebook"} 1`,
+		`leadgate_fetch_token_refused{source="direct"} 0`,
+		`leadgate_fetch_token_expires_timestamp_seconds{source="facebook"} 1.7676144e+09`,
+	)
+	if strings.Contains(text, `expires_timestamp_seconds{source="direct"}`) {
+		t.Error("an end is told that is not known")
+	}
+	var none *metric.Set
+	none.FetchAttempt("x", "y")
+	none.WatchPending(nil, nil)
+}

@@ -40,6 +40,7 @@ type Set struct {
 	errors     *prometheus.CounterVec
 	retries    *prometheus.CounterVec
 
+	fetches    *prometheus.CounterVec
 	replays    *prometheus.CounterVec
 	difference *prometheus.GaugeVec
 	reconciled prometheus.Gauge
@@ -58,6 +59,7 @@ func New(o Options) *Set {
 	s.makeEdge()
 	s.makeDrain()
 	s.makeReplay()
+	s.makeFetch()
 	build := gauge("leadgate_build_info", "Always 1; the labels say which build this is.",
 		prometheus.Labels{"version": o.Version, "revision": o.Revision, "goversion": runtime.Version()})
 	build.Set(1)
@@ -65,7 +67,7 @@ func New(o Options) *Set {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		s.answers, s.limited, s.panics, s.append, s.appendErrors,
 		s.deliveries, s.leads, s.rows, s.batch, s.delay, s.errors, s.retries,
-		s.replays, s.difference, s.reconciled)
+		s.fetches, s.replays, s.difference, s.reconciled)
 	return s
 }
 

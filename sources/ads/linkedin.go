@@ -30,15 +30,22 @@ import (
 //	               several share this source: says whose challenge it is
 //	questions      id of a question -> what it asks for, as "first_name" or
 //	               "email"; goes before what the form says
+//	owners         URNs of the advertising accounts and organizations whose leads
+//	               a backfill lists
+//	api_version    month of the API's version (202606)
+//
+// and those of fetch.Options. Its credential is access_token.
 //
 // That a member has had a lead deleted empties it: a last state without person
 // and answers replaces every other, also those that are fetched later.
 type LinkedIn struct {
 	config  ingest.SourceConfig
 	options linkedInOptions
+	*linkedInFetch
 }
 
 type linkedInOptions struct {
+	linkedInFetchOptions
 	Applications []text            `json:"applications"`
 	Questions    map[string]string `json:"questions"`
 }
@@ -54,6 +61,11 @@ func NewLinkedIn(config ingest.SourceConfig) (ingest.Source, error) {
 	}
 	if n := len(l.options.Applications); n > len(config.Secrets) {
 		return nil, fmt.Errorf("options.applications: one secret is needed for each (%d secrets, got %d applications)", len(config.Secrets), n)
+	}
+	var err error
+	l.linkedInFetch, err = newLinkedInFetch(config, l.options.linkedInFetchOptions)
+	if err != nil {
+		return nil, err
 	}
 	return l, nil
 }

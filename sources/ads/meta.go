@@ -21,6 +21,13 @@ import (
 //
 //	verify_token   what the app's dashboard was given to subscribe with
 //	fields         meaning -> name of the question, where the name does not say it
+//	forms, pages   ids of what a backfill lists: forms, or pages with all theirs
+//	api_version    of the Graph API (v24.0)
+//	app_id         the app's: Meta then tells when the token ends
+//	appsecret_proof   send the proof that an app can ask for (false)
+//
+// and those of fetch.Options. Its credentials are access_token, and, by the page's
+// id, the tokens of pages that have their own.
 //
 // Nothing marks a test lead but what is in it: the dummy texts and addresses of
 // the testing tool, which no page of Meta's lists.
@@ -28,9 +35,11 @@ type Meta struct {
 	config      ingest.SourceConfig
 	verifyToken string
 	mapping     *fields.Mapping
+	*metaFetch
 }
 
 type metaOptions struct {
+	metaFetchOptions
 	VerifyToken string            `json:"verify_token"`
 	Fields      map[string]string `json:"fields"`
 }
@@ -48,7 +57,11 @@ func NewMeta(config ingest.SourceConfig) (ingest.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Meta{config: config, verifyToken: options.VerifyToken, mapping: mapping}, nil
+	fetch, err := newMetaFetch(config, options.metaFetchOptions)
+	if err != nil {
+		return nil, err
+	}
+	return &Meta{config: config, verifyToken: options.VerifyToken, mapping: mapping, metaFetch: fetch}, nil
 }
 
 // Challenge answers the subscription's GET: with the challenge, if it knows the

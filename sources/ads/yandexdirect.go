@@ -12,17 +12,24 @@ import (
 // YandexDirect is the source type "yandex-direct": the leads of Turbo pages and of
 // landing pages in Yandex Direct, which are asked for, as Yandex sends none:
 // https://yandex.com/dev/direct/doc/en/leads/get. Each delivery is one element of
-// the list that the method answers with. Its secrets are OAuth tokens; its option:
+// the list that the method answers with. Its secrets are OAuth tokens; its options:
 //
 //	fields   meaning -> name of the form's field, where the name does not say it
+//	turbo_page_ids   the pages whose leads are listed; all if empty
+//	client_login     the advertiser's, where an agency asks
+//
+// and those of fetch.Options; pull_interval is 15m. The token may also be its
+// credential access_token.
 //
 // The API tells neither campaign nor ad of a lead.
 type YandexDirect struct {
 	config  ingest.SourceConfig
 	mapping *fields.Mapping
+	*yandexFetch
 }
 
 type yandexDirectOptions struct {
+	yandexFetchOptions
 	Fields map[string]string `json:"fields"`
 }
 
@@ -39,7 +46,11 @@ func NewYandexDirect(config ingest.SourceConfig) (ingest.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &YandexDirect{config: config, mapping: mapping}, nil
+	fetch, err := newYandexFetch(config, options.yandexFetchOptions)
+	if err != nil {
+		return nil, err
+	}
+	return &YandexDirect{config: config, mapping: mapping, yandexFetch: fetch}, nil
 }
 
 // Verify refuses whatever was sent: leads are fetched.

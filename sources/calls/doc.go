@@ -17,4 +17,13 @@
 // What an option asks for and the sender does not say turns a call away too. A
 // call turned away is ignored; a later delivery of it may make it a lead. A call
 // that is a lead stays one: what is ignored replaces nothing.
+//
+// Every type can have recordings fetched (see Recordings):
+//
+//	fetch_recordings     keep them as files in data_dir/recordings (false)
+//	recording_hosts      where they may be fetched from, as in api.twilio.com; what
+//	                     other hosts a webhook or an answer names is left alone
+//	recording_retention  for how long the files are kept, as in 90d (for ever)
+//
+// with credentials user and password, or token, where the provider asks for them.
 package calls

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,9 +23,14 @@ import (
 // has it; the secrets are the apps' client secrets. Its options:
 //
 //	fields        meaning -> name of the contact's property
-//	portal_id     the account's id, for workflows whose body does not tell it
+//	portal_id     the account's id, for workflows whose body does not tell it, and
+//	              for a backfill
+//	properties    of contacts, to ask for besides the known ones and those of fields
 //	require_v3    refuse the signatures v1 and v2, which have no time (false)
 //	tolerance     how old or early a timestamp may be ("5m")
+//
+// and those of fetch.Options. Its credentials are access_token, and, by the account's
+// id, the tokens of accounts that have their own.
 //
 // An app's webhook only announces: of each contact that it names, the whole is
 // asked of the CRM API, and comes as a delivery of its own. A contact is one lead,
@@ -36,9 +42,11 @@ type HubSpot struct {
 	options   hubSpotOptions
 	mapping   *fields.Mapping
 	tolerance time.Duration
+	*hubSpotFetch
 }
 
 type hubSpotOptions struct {
+	hubSpotFetchOptions
 	Fields    map[string]string `json:"fields"`
 	PortalID  json.Number       `json:"portal_id"`
 	RequireV3 bool              `json:"require_v3"`
@@ -58,8 +66,21 @@ func NewHubSpot(config ingest.SourceConfig) (ingest.Source, error) {
 	if h.tolerance, err = window(h.options.Tolerance, 5*time.Minute); err != nil {
 		return nil, err
 	}
-	h.mapping, err = fields.NewMapping(h.options.Fields)
-	return h, err
+	if h.mapping, err = fields.NewMapping(h.options.Fields); err != nil {
+		return nil, err
+	}
+	properties := slices.Clone(HubSpotProperties)
+	for _, name := range h.options.Fields {
+		if hubSpotProperty.MatchString(name) && !slices.Contains(properties, name) {
+			properties = append(properties, name)
+		}
+	}
+	slices.Sort(properties[len(HubSpotProperties):])
+	h.hubSpotFetch, err = newHubSpotFetch(config, h.options.hubSpotFetchOptions, h.options.PortalID.String(), properties)
+	if err != nil {
+		return nil, err
+	}
+	return h, nil
 }
 
 // Verify checks the newest signature that the delivery carries: a good old one

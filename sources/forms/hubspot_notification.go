@@ -84,7 +84,10 @@ func announcement(p payload) (ingest.Event, error) {
 			"subscription_type": p.text("subscriptionType"), "change_source": p.text("changeSource"),
 			"event_id": p.text("eventId"),
 		})},
-		Fetch: &ingest.Reference{Kind: HubSpotContact, ID: id, Args: map[string]string{"portal": portal}},
+		Fetch: &ingest.Reference{
+			Kind: HubSpotContact, ID: id, Args: map[string]string{"portal": portal},
+			Again: strings.HasSuffix(p.text("subscriptionType"), ".propertyChange"),
+		},
 	}
 	err := p.when(&event, "occurredAt", time.UTC)
 	return event, err

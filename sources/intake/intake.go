@@ -28,11 +28,13 @@ type Options struct {
 	Methods []string
 	// Below is as in ingest.Intake.
 	Below bool
+	// Refer adds what is to be fetched to a complete event; nil adds nothing.
+	Refer func(*ingest.Event)
 }
 
 // Wrap makes the intake of a source. What the source can do besides (see
-// ingest.Challenger, Redactor, Responder, Refuser,
-// Tokened, Confirmer) is taken over.
+// ingest.Challenger, Redactor, Responder, Refuser, Tokened, Confirmer, Fetcher)
+// is taken over.
 func Wrap(source ingest.Source, config ingest.SourceConfig, options Options) *ingest.Intake {
 	if config.Location == nil {
 		config.Location = time.UTC
@@ -42,7 +44,7 @@ func Wrap(source ingest.Source, config ingest.SourceConfig, options Options) *in
 		FirstParty: options.FirstParty,
 		Methods:    options.Methods,
 		Below:      options.Below,
-		Source:     &decoder{Source: source, config: config, firstParty: options.FirstParty},
+		Source:     &decoder{Source: source, config: config, firstParty: options.FirstParty, refer: options.Refer},
 	}
 	if c, ok := source.(ingest.Challenger); ok {
 		in.Challenge = c.Challenge
@@ -62,6 +64,10 @@ func Wrap(source ingest.Source, config ingest.SourceConfig, options Options) *in
 	if c, ok := source.(ingest.Confirmer); ok {
 		in.Confirm = c.Confirm
 	}
+	if f, ok := source.(ingest.Fetcher); ok {
+		in.Fetcher = f
+		in.Lister, _ = source.(ingest.Lister)
+	}
 	return in
 }
 
@@ -70,13 +76,14 @@ type decoder struct {
 	ingest.Source
 	config     ingest.SourceConfig
 	firstParty bool
+	refer      func(*ingest.Event)
 }
 
 // Decode returns complete events, or *ingest.InvalidError naming every field
 // that cannot be valid. Where a delivery means several events their fields are
 // named with the index, as in "[3].url".
 func (s *decoder) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
-	events, err := s.Source.Decode(d)
+	events, err := s.read(d)
 	if err != nil {
 		return nil, err
 	}
@@ -133,6 +140,9 @@ func (c *check) event(e *ingest.Event, d *ingest.Delivery) error {
 		return fmt.Errorf("%w: no key to count it by", ingest.ErrMalformed)
 	}
 	c.stamp(e, d)
+	if c.refer != nil {
+		c.refer(e)
+	}
 	return nil
 }
 

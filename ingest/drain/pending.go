@@ -1,0 +1,62 @@
+package drain
+
+import (
+	"context"
+
+	"github.com/leadgate/leadgate/ingest"
+)
+
+// keepPending hands over what the written batch's events have yet to be asked
+// for. Deliveries that the store would not take are left out: their replay asks.
+func (d *Drain) keepPending(stop, work context.Context, b *batch, written ingest.Batch) error {
+	if d.opts.Pending == nil {
+		return nil
+	}
+	var events []ingest.Event
+	for i := range b.items {
+		it := &b.items[i]
+		if it.again != nil {
+			events = append(events, *it.again)
+		}
+		for n := range it.events {
+			if asks(it, n) {
+				events = append(events, it.events[n])
+			}
+		}
+	}
+	if len(events) == 0 {
+		return nil
+	}
+	refused := make(map[string]bool)
+	for i := range written.Outcomes {
+		if o := &written.Outcomes[i]; o.Verdict == ingest.Quarantined {
+			refused[o.Delivery.ID] = true
+		}
+	}
+	kept := events[:0]
+	for _, e := range events {
+		if !refused[e.DeliveryID] {
+			kept = append(kept, e)
+		}
+	}
+	if len(kept) == 0 {
+		return nil
+	}
+	return d.retry(stop, work, PendingStage, 0, func(ctx context.Context) error { return d.opts.Pending(ctx, kept) })
+}
+
+// asks tells whether to ask for the whole of an item's event: if it is news, if
+// its source says so in any case, or if somebody replays its delivery. That an
+// announcement comes again after its event was fetched is no news, though it
+// differs from what is known.
+func asks(it *item, n int) bool {
+	e := &it.events[n]
+	switch {
+	case e.Fetch == nil || it.delivery == nil:
+		return false
+	case e.Fetch.Again || it.delivery.Replay > 0:
+		return true
+	}
+	decision := it.claims[n].Decision
+	return decision == ingest.NewEvent || decision == ingest.UpdatedEvent && e.Version > ingest.AnnouncedVersion
+}

@@ -1,0 +1,188 @@
+package pending
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/leadgate/leadgate/ingest"
+)
+
+// Listing is a part of what a platform has.
+type Listing struct {
+	Found []Found
+	// State is where to go on; nil at the end.
+	State []byte
+}
+
+// Found is one thing of a list, whole.
+type Found struct {
+	Ref      ingest.Reference
+	Document []byte
+}
+
+// ErrNoList says that the source's platform is not asked for lists.
+var ErrNoList = errors.New("its type cannot list what the platform has")
+
+// Held says that a source may not be asked now, and when it may be again.
+type Held struct{ Until time.Time }
+
+func (h *Held) Error() string {
+	return "the platform must not be asked before " + h.Until.UTC().Format(time.RFC3339)
+}
+
+// List asks for one part of what a platform has; state is nil at the beginning,
+// then that of the part before. A span without To is until now. Errors: ErrNoList, *Held, *ingest.FetchError,
+// and what the configuration lacks.
+func (w *Worker) List(ctx context.Context, source string, span ingest.Span, state []byte) (Listing, error) {
+	a, ok := w.askers[source]
+	if !ok || a.lister == nil {
+		return Listing{}, ErrNoList
+	}
+	// With a token that is refused, whoever asks is told so again.
+	if until, _ := a.paused(); until.After(w.opts.Now()) && !a.refused() {
+		return Listing{}, &Held{until}
+	}
+	if span.To.IsZero() {
+		span.To = w.opts.Now()
+	}
+	listing, err := a.list(ctx, span, state)
+	var failure *ingest.FetchError
+	if errors.As(err, &failure) {
+		failure.Text = ingest.PlatformText(failure.Text, a.plan.Secrets...)
+		w.opts.Observe(source, Outcome(failure.Problem))
+		switch failure.Problem {
+		case ingest.TokenRefused:
+			a.refuse(failure.Text)
+		case ingest.Throttled:
+			return listing, &Held{a.hinder(failure.After)}
+		}
+	} else if err == nil {
+		a.good()
+	}
+	return listing, err
+}
+
+func (a *asker) list(ctx context.Context, span ingest.Span, state []byte) (Listing, error) {
+	page, err := a.page(span, state, nil)
+	if err != nil || page.Next == nil {
+		return Listing{}, err
+	}
+	answer, err := a.client.do(ctx, a.source, &a.plan, page.Next)
+	if err != nil {
+		return Listing{}, err
+	}
+	if page, err = a.page(span, state, &answer); err != nil {
+		return Listing{}, err
+	}
+	a.quiet(page.Quiet)
+	var listing Listing
+	for _, item := range page.Items {
+		step, err := a.complete(ctx, item.Ref, item.Answers)
+		if err != nil {
+			return Listing{}, err
+		}
+		listing.Found = append(listing.Found, Found{item.Ref, step.Document})
+	}
+	if page.Next != nil {
+		listing.State = page.State
+	}
+	return listing, nil
+}
+
+func (a *asker) page(span ingest.Span, state []byte, answer *ingest.Response) (page ingest.Page, err error) {
+	defer recovered(&err)
+	return a.lister.List(span, state, answer)
+}
+
+// Deliver puts what was found in the journal.
+func (w *Worker) Deliver(ctx context.Context, source string, found Found) error {
+	a, ok := w.askers[source]
+	if !ok {
+		return fmt.Errorf("%w: %s", ingest.ErrUnknownSource, source)
+	}
+	return a.deliver(ctx, found.Ref, found.Document, nil)
+}
+
+const (
+	// pullOverlap is how far back a pull looks again: platforms show things late.
+	pullOverlap = 2 * time.Hour
+	// firstPull is how far back the first one looks.
+	firstPull = 7 * 24 * time.Hour
+	// maxSeen bounds the keys that are remembered from pull to pull.
+	maxSeen = 10_000
+)
+
+// pullForever lists what is new, at once and then regularly.
+func (a *asker) pullForever(ctx context.Context) {
+	for failed := 0; ; {
+		wait := a.plan.PullEvery
+		if err := a.pull(ctx); err != nil {
+			failed++
+			wait = min(max(a.backoff(failed), time.Minute), a.plan.PullEvery)
+			var held *Held
+			switch {
+			case errors.As(err, &held):
+				wait = max(wait, held.Until.Sub(a.opts.Now()))
+			case a.refused(): // was told
+				wait = max(wait, a.opts.TokenPause)
+			case ctx.Err() == nil:
+				a.log.Warn("the platform could not be asked for what is new; it is tried again", "err", err)
+			}
+		} else {
+			failed = 0
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+	}
+}
+
+// pull takes in what is new since the last time. What it saw lately it does not
+// take in again; if it forgets, counting once sees to that.
+func (a *asker) pull(ctx context.Context) error {
+	began := a.opts.Now().UTC()
+	a.mu.Lock()
+	from, before := a.known.Pulled, a.known.Seen
+	a.mu.Unlock()
+	seen := make(map[string]bool, len(before))
+	for _, id := range before {
+		seen[id] = true
+	}
+	if from.IsZero() {
+		from = began.Add(-firstPull + pullOverlap)
+	}
+	span := ingest.Span{From: from.Add(-pullOverlap)}
+	var now []string
+	for state := []byte(nil); ; {
+		listing, err := a.Worker.List(ctx, a.source, span, state)
+		if err != nil {
+			return err
+		}
+		for _, found := range listing.Found {
+			if !seen[found.Ref.ID] {
+				seen[found.Ref.ID] = true
+				if err := a.deliver(ctx, found.Ref, found.Document, nil); err != nil {
+					return err
+				}
+				a.opts.Observe(a.source, FetchedOne)
+			}
+			if len(now) < maxSeen {
+				now = append(now, found.Ref.ID)
+			}
+		}
+		if state = listing.State; state == nil {
+			break
+		}
+	}
+	a.mu.Lock()
+	a.known.Pulled, a.known.Seen = began, now
+	known := a.known
+	a.mu.Unlock()
+	return a.opts.Store.SetState(known)
+}

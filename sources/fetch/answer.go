@@ -1,0 +1,75 @@
+package fetch
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/leadgate/leadgate/ingest"
+)
+
+// Bearer are the header fields of a request with that token for JSON.
+func Bearer(token string) map[string]string {
+	return map[string]string{"Authorization": "Bearer " + token, "Accept": "application/json"}
+}
+
+// RetryAfter reads the header of that name, in seconds or as a date; 0 if there
+// is none.
+func RetryAfter(r ingest.Response) time.Duration {
+	text := strings.TrimSpace(r.Header.Get("Retry-After"))
+	if seconds, err := strconv.Atoi(text); err == nil && seconds >= 0 {
+		return min(time.Duration(seconds)*time.Second, longestWait)
+	}
+	if at, err := time.Parse(time.RFC1123, text); err == nil && at.After(r.At) {
+		return min(at.Sub(r.At), longestWait)
+	}
+	return 0
+}
+
+// longestWait bounds what a platform can ask for.
+const longestWait = 24 * time.Hour
+
+// Status returns what an answer's status alone means, nil for 200. The text is
+// the platform's own.
+func Status(r ingest.Response, text string) error {
+	if text == "" {
+		text = "no reason is given"
+	}
+	text = fmt.Sprintf("%s (status %d)", text, r.Status)
+	problem := ingest.Unavailable
+	switch {
+	case r.Status == 200:
+		return nil
+	case r.Status == 401:
+		problem = ingest.TokenRefused
+	case r.Status == 429:
+		problem = ingest.Throttled
+	case r.Status == 403, r.Status == 404, r.Status == 410:
+		problem = ingest.Missing
+	}
+	return &ingest.FetchError{Problem: problem, Text: text, After: RetryAfter(r)}
+}
+
+// Unreadable is the error of a good status with a body that is not what was
+// asked for.
+func Unreadable(what string) error {
+	return &ingest.FetchError{Problem: ingest.Unavailable, Text: "the answer is not " + what}
+}
+
+// Text is a JSON string, number or boolean as text; numbers keep their digits.
+type Text string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (t *Text) UnmarshalJSON(value []byte) error {
+	switch {
+	case len(value) == 0 || value[0] == '{' || value[0] == '[' || string(value) == "null":
+		*t = ""
+		return nil
+	case value[0] == '"':
+		return json.Unmarshal(value, (*string)(t))
+	}
+	*t = Text(value)
+	return nil
+}
