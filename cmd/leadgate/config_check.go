@@ -229,7 +229,7 @@ func (c SourceConfig) check(path string, s *Settings, problems *Problems) {
 	}
 	intake, err := sources.New(ingest.SourceConfig{
 		Name: c.Name, Type: c.Type, Workspace: c.Workspace, Secrets: secrets, Credentials: credentials, DefaultRegion: c.DefaultRegion,
-		Location: location, Currency: c.Currency, AllowedHosts: c.AllowedHosts, Options: c.Options,
+		Location: location, Currency: c.Currency, AllowedHosts: c.AllowedHosts, Options: datesAsText(c.Options),
 		Certificates: s.Certificates,
 	})
 	if err != nil {
@@ -238,4 +238,32 @@ func (c SourceConfig) check(path string, s *Settings, problems *Problems) {
 	}
 	s.Intakes[c.Name] = intake
 	s.Secrets[c.Name] = secrets
+}
+
+// datesAsText gives back their text to dates that YAML has taken for times.
+func datesAsText(options map[string]any) map[string]any {
+	return asText(options).(map[string]any)
+}
+
+func asText(value any) any {
+	switch value := value.(type) {
+	case time.Time:
+		if value.Equal(value.Truncate(24 * time.Hour)) {
+			return value.Format(time.DateOnly)
+		}
+		return value.Format(time.RFC3339Nano)
+	case map[string]any:
+		texts := make(map[string]any, len(value))
+		for key, element := range value {
+			texts[key] = asText(element)
+		}
+		return texts
+	case []any:
+		texts := make([]any, len(value))
+		for i, element := range value {
+			texts[i] = asText(element)
+		}
+		return texts
+	}
+	return value
 }

@@ -136,21 +136,21 @@ func (in *inspector) inspect(ctx context.Context, d *ingest.Delivery, found *ins
 	if err != nil {
 		return err
 	}
-	answer, body, err := door.Once(ctx, in.source, d)
+	answer, err := door.Once(ctx, in.source, d)
 	if err != nil {
 		return err
 	}
-	found.Answer = &inspectedAnswer{Status: answer.StatusCode, Header: told(answer.Header), Body: string(body)}
-	if answer.StatusCode == http.StatusMethodNotAllowed && !watched.asked && watched.seen != nil {
+	found.Answer = &inspectedAnswer{Status: answer.Status, Header: told(answer.Header), Body: string(answer.Body)}
+	if answer.Status == http.StatusMethodNotAllowed && !watched.asked && watched.seen != nil {
 		_ = watched.Verify(watched.seen) // the door did not come to it
 	}
-	found.Verified = watched.verified || !watched.asked && answer.StatusCode < http.StatusBadRequest // a handshake
+	found.Verified = watched.verified || !watched.asked && answer.Status < http.StatusBadRequest // a handshake
 	switch {
 	case watched.err != nil:
 		found.Error = watched.err.Error()
 	case kept.record != nil:
 		return found.meaning(kept.record, in.settings.Intakes)
-	case answer.StatusCode >= http.StatusBadRequest:
+	case answer.Status >= http.StatusBadRequest:
 		found.Error = "refused by the door: see the answer"
 	}
 	return nil

@@ -53,6 +53,9 @@ func TestConfigExample_HasEveryType(t *testing.T) {
 	there := make(map[string]bool)
 	for i := range config.Sources {
 		there[config.Sources[i].Type] = true
+		for name := range config.Sources[i].Credentials {
+			config.Sources[i].Credentials[name] = "credential-0123456789"
+		}
 		for n := range config.Sources[i].Secrets {
 			config.Sources[i].Secrets[n] = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" // suits every type
 		}

@@ -166,8 +166,8 @@ func TestIntegration_RefusesBadDeliveries(t *testing.T) {
 		"broken gzip":       {"POST", "/in/landing", jsonHeader + "\nContent-Encoding: gzip", `not gzip`, 400, nil},
 		"too large":         {"POST", "/in/landing", jsonHeader, `{"message":"` + strings.Repeat("x", 70<<10) + `"}`, 413, nil},
 		"bad fields":        {"POST", "/in/landing", jsonHeader, `{"email":"not an address","phone":"12"}`, 422, []string{`"email"`, `"phone"`}},
-		"forged webhook":    {"POST", "/in/google", jsonHeader, `{"google_key":"wrong","lead_id":"1"}`, 401, []string{`"unverified"`}},
-		"status, no token":  {"POST", "/in/statuses", jsonHeader, `{"lead_id":"1","status":"won"}`, 401, nil},
+		"forged webhook":    {"POST", "/in/google", jsonHeader, `{"google_key":"wrong","lead_id":"1"}`, 401, []string{`{"message":"the sender could not be verified`}}, // Google's own form
+		"status, no token":  {"POST", "/in/statuses", jsonHeader, `{"lead_id":"1","status":"won"}`, 401, []string{`"unverified"`}},
 		"status, bad money": {"POST", "/in/statuses", jsonHeader + token, `[{"lead_id":"1","status":"won","value":"1,5"}]`, 422, []string{`[0].value`}},
 		"cost file": {
 			"POST", "/in/costs", "Content-Type: text/csv" + token,

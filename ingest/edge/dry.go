@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/valyala/fasthttp/fasthttputil"
@@ -20,15 +21,22 @@ import (
 // InMemory is the address that requests of Once come from, for TrustedProxies.
 const InMemory = "0.0.0.0"
 
+// Answered is what a request of Once got.
+type Answered struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
 // onceTime bounds one request of Once.
 const onceTime = 30 * time.Second
 
 // Once answers a single request that comes by no network, as the server would,
 // at the door of the named source. If the request's own path leads there, its URL
 // is what the server makes of it; a request that was captured at another server is
-// led there, and its URL stays what its sender called: some sign it. The answer's
-// body is complete. The Edge serves nothing afterwards.
-func (e *Edge) Once(ctx context.Context, source string, d *ingest.Delivery) (answer *http.Response, body []byte, err error) {
+// led there, and its URL stays what its sender called: some sign it. The Edge
+// serves nothing afterwards.
+func (e *Edge) Once(ctx context.Context, source string, d *ingest.Delivery) (answered Answered, err error) {
 	target := originForm(d.URL)
 	if e.sourceOf(target) != source {
 		_, query, _ := strings.Cut(target, "?")
@@ -44,27 +52,24 @@ func (e *Edge) Once(ctx context.Context, source string, d *ingest.Delivery) (ans
 	}()
 	conn, err := ln.Dial()
 	if err != nil {
-		return nil, nil, fmt.Errorf("dial in memory: %w", err)
+		return answered, fmt.Errorf("dial in memory: %w", err)
 	}
 	defer func() { _ = conn.Close() }()
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
 	if err := conn.SetDeadline(time.Now().Add(onceTime)); err != nil {
-		return nil, nil, err
+		return answered, err
 	}
-	sent := make(chan error, 1)
-	go func() {
-		_, err := conn.Write(requestOf(target, d))
-		sent <- err
-	}()
-	answer, err = http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: d.Method})
+	var sending sync.WaitGroup
+	defer sending.Wait()
+	sending.Go(func() { _, _ = conn.Write(requestOf(target, d)) }) // a refusal may come before all is sent
+	res, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: d.Method})
 	if err != nil {
-		return nil, nil, fmt.Errorf("read the answer: %w", err)
+		return answered, fmt.Errorf("read the answer: %w", err)
 	}
-	body, err = io.ReadAll(answer.Body)
-	_ = answer.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	_ = res.Body.Close()
 	_ = conn.Close()
-	<-sent // a refusal may come before all is sent
-	return answer, body, err
+	return Answered{res.StatusCode, res.Header, body}, err
 }
 
 // requestOf writes a delivery as the request it was.

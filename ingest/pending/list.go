@@ -160,7 +160,7 @@ func (a *asker) pull(ctx context.Context) error {
 	span := ingest.Span{From: from.Add(-pullOverlap)}
 	var now []string
 	for state := []byte(nil); ; {
-		listing, err := a.Worker.List(ctx, a.source, span, state)
+		listing, err := a.List(ctx, a.source, span, state)
 		if err != nil {
 			return err
 		}

@@ -97,7 +97,6 @@ func TestClient_AsksAllowedHostsOnly(t *testing.T) {
 // listing is a source that lists 1 to 5 in pages of two.
 type listing struct {
 	things
-	refuse bool
 }
 
 func (l *listing) List(_ ingest.Span, state []byte, answer *ingest.Response) (ingest.Page, error) {

@@ -315,12 +315,12 @@ func TestWorker_LosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
 		b := newBench(t, dir, func(path string, n int) (int, string) {
-			switch {
-			case n%5 == 1:
+			switch n % 5 {
+			case 1:
 				return 0, "" // no connection
-			case n%5 == 2:
+			case 2:
 				return 666, ""
-			case n%5 == 3:
+			case 3:
 				return 503, ""
 			}
 			return 200, path

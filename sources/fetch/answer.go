@@ -39,14 +39,14 @@ func Status(r ingest.Response, text string) error {
 	}
 	text = fmt.Sprintf("%s (status %d)", text, r.Status)
 	problem := ingest.Unavailable
-	switch {
-	case r.Status == 200:
+	switch r.Status {
+	case 200:
 		return nil
-	case r.Status == 401:
+	case 401:
 		problem = ingest.TokenRefused
-	case r.Status == 429:
+	case 429:
 		problem = ingest.Throttled
-	case r.Status == 403, r.Status == 404, r.Status == 410:
+	case 403, 404, 410:
 		problem = ingest.Missing
 	}
 	return &ingest.FetchError{Problem: problem, Text: text, After: RetryAfter(r)}

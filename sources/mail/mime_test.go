@@ -132,14 +132,15 @@ func TestLead_Languages(t *testing.T) {
 		"Italian":    "Nome: Kim Lee\nIndirizzo email: kim@example.com\nTelefono: +12025550142\nMessaggio: Please call",
 		"Portuguese": "Nome: Kim Lee\nE-mail: kim@example.com\nTelefone: +12025550142\nMensagem: Please call",
 		"Dutch":      "Naam: Kim Lee\nE-mailadres: kim@example.com\nTelefoonnummer: +12025550142\nBericht: Please call",
-		"Polish":     "Imię i nazwisko: Kim Lee\nAdres e-mail: kim@example.com\nTelefon: +12025550142\nWiadomość: Please call",
-		"Czech":      "Jméno: Kim Lee\nE-mail: kim@example.com\nTelefon: +12025550142\nZpráva: Please call",
-		"Swedish":    "Namn: Kim Lee\nE-post: kim@example.com\nTelefon: +12025550142\nMeddelande: Please call",
-		"Turkish":    "Ad Soyad: Kim Lee\nE-posta: kim@example.com\nTelefon: +12025550142\nMesajınız: Please call",
-		"Russian":    "Имя: Kim Lee\nЭл. почта: kim@example.com\nТелефон: +12025550142\nСообщение: Please call",
-		"Ukrainian":  "Ім'я: Kim Lee\nЕлектронна пошта: kim@example.com\nТелефон: +12025550142\nПовідомлення: Please call",
-		"Japanese":   "お名前：Kim Lee\nメールアドレス：kim@example.com\n電話番号：+12025550142\nお問い合わせ内容：Please call",
-		"Chinese":    "姓名：Kim Lee\n电子邮箱：kim@example.com\n电话：+12025550142\n留言：Please call",
+		//nolint:misspell // Polish
+		"Polish":    "Imię i nazwisko: Kim Lee\nAdres e-mail: kim@example.com\nTelefon: +12025550142\nWiadomość: Please call",
+		"Czech":     "Jméno: Kim Lee\nE-mail: kim@example.com\nTelefon: +12025550142\nZpráva: Please call",
+		"Swedish":   "Namn: Kim Lee\nE-post: kim@example.com\nTelefon: +12025550142\nMeddelande: Please call",
+		"Turkish":   "Ad Soyad: Kim Lee\nE-posta: kim@example.com\nTelefon: +12025550142\nMesajınız: Please call",
+		"Russian":   "Имя: Kim Lee\nЭл. почта: kim@example.com\nТелефон: +12025550142\nСообщение: Please call",
+		"Ukrainian": "Ім'я: Kim Lee\nЕлектронна пошта: kim@example.com\nТелефон: +12025550142\nПовідомлення: Please call",
+		"Japanese":  "お名前：Kim Lee\nメールアドレス：kim@example.com\n電話番号：+12025550142\nお問い合わせ内容：Please call",
+		"Chinese":   "姓名：Kim Lee\n电子邮箱：kim@example.com\n电话：+12025550142\n留言：Please call",
 	} {
 		rows := "<table>"
 		for line := range strings.Lines(text) {
