@@ -14,10 +14,11 @@ PROOF_SEED    ?= 1
 PROOF_MINUTES ?= 0
 PROOF_ONLY    ?=
 PROOF_FLAGS   ?=
+BENCH_FLAGS   ?=
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: bin/libchdb.so ## build bin/leadgate, with the engine library beside it
@@ -71,8 +72,16 @@ lint: ## gofmt, golangci-lint
 vuln: ## known vulnerabilities of the dependencies (needs the Internet)
 	go run golang.org/x/vuln/cmd/govulncheck@latest ./...
 
+cmd/bench/node/node_modules: cmd/bench/node/package.json cmd/bench/node/package-lock.json
+	npm ci --prefix cmd/bench/node --ignore-scripts --no-audit --no-fund --no-progress
+	@touch $@
+
 .PHONY: bench
-bench: build ## benchmarks: journal append, decode per source, drain, sink
+bench: engine redis cmd/bench/node/node_modules ## Leadgate against the bare HTTP stack and what people write instead (BENCH_FLAGS)
+	go run ./cmd/bench $(BENCH_FLAGS)
+
+.PHONY: microbench
+microbench: build ## benchmarks of the parts: journal append, decode per source, drain, sink
 	go test -run '^$$' -bench . -benchmem ./ingest/... ./sources/... ./analytics/...
 
 .PHONY: fuzz

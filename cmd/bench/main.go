@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/leadgate/leadgate/analytics/clickhouse/embedded"
+)
+
+// bench is one run of the program.
+type bench struct {
+	self, leadgate, library, dir string
+	root                         string // of the module
+
+	rounds      int
+	time        time.Duration // of one measurement
+	connections int
+	backlog     int
+	only        *regexp.Regexp
+	jsonPath    string
+}
+
+func main() {
+	switch {
+	case len(os.Args) > 2 && os.Args[1] == "clickhouse": // the engine's child is this program again
+		os.Exit(embedded.Main(os.Args[2:]))
+	case len(os.Args) > 1 && os.Args[1] == "server":
+		exit(runServer(os.Args[2:]))
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx)
+	stop()
+	exit(err)
+}
+
+func exit(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench: "+err.Error())
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+func run(ctx context.Context) (err error) {
+	b := new(bench)
+	flag.StringVar(&b.leadgate, "leadgate", "", "the binary (built if empty)")
+	flag.IntVar(&b.rounds, "rounds", 3, "how often each subject has its turn")
+	flag.DurationVar(&b.time, "time", 5*time.Second, "how long one measurement takes")
+	flag.IntVar(&b.connections, "connections", 64, "kept-alive connections of the load")
+	flag.IntVar(&b.backlog, "backlog", 200_000, "deliveries in the journal when the drain is measured")
+	only := flag.String("only", "", "regular expression: the parts to run, by the names of the goals")
+	flag.StringVar(&b.jsonPath, "json", "", "file to write the results to, as JSON")
+	flag.Parse()
+	if b.only, err = regexp.Compile(*only); err != nil {
+		return fmt.Errorf("-only: %w", err)
+	}
+	if b.self, err = os.Executable(); err != nil {
+		return err
+	}
+	if b.library, err = embedded.FindLibrary(os.Getenv("LEADGATE_LIBCHDB")); err != nil {
+		return err
+	}
+	if b.dir, err = os.MkdirTemp("", "leadgate-bench-"); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
+	module, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
+	if err != nil {
+		return fmt.Errorf("find the module: %w", err)
+	}
+	b.root = filepath.Dir(strings.TrimSpace(string(module)))
+	if b.leadgate == "" {
+		b.leadgate = filepath.Join(b.dir, "leadgate")
+		if err := b.build(ctx); err != nil {
+			return err
+		}
+	}
+	return b.run(ctx)
+}
+
+func (b *bench) build(ctx context.Context) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.leadgate, "./cmd/leadgate")
+	cmd.Dir = b.root
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build the binary: %w: %s", err, said)
+	}
+	return nil
+}

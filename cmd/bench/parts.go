@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+)
+
+// The subjects, by the names that the tables have.
+var (
+	empty    = subject{name: "empty fiber handler", start: small("empty")}
+	decoding = subject{name: "fiber, decodes JSON", start: small("decode")}
+	script   = subject{name: "script: SETNX, one-row insert (Go)", store: true, start: small("insert")}
+	batcher  = subject{name: "script: channel and batcher (Go)", store: true, start: small("channel")}
+	direct   = subject{name: "one row straight to ClickHouse's HTTP", store: true, start: straight}
+	node     = subject{name: "script: SETNX, one-row insert (Node)", store: true, start: nodeScript}
+	alone    = subject{name: "Leadgate, Redis and ClickHouse down", start: gateway(gatewayOptions{})}
+	shipping = subject{name: "Leadgate, shipping", store: true, start: gateway(gatewayOptions{})}
+	shared   = subject{name: "Leadgate, shipping, shared limits", store: true, start: gateway(gatewayOptions{shared: true})}
+)
+
+func small(name string) func(context.Context, *site) error {
+	return func(ctx context.Context, s *site) error { return s.helper(ctx, name) }
+}
+
+// trial is a subject under a kind of load, as fast as it goes.
+type trial struct {
+	subject subject
+	kind    kind
+}
+
+// trials are measured in turn, in each round.
+var trials = []trial{
+	{empty, jsonForm}, {empty, webhook}, {decoding, jsonForm},
+	{alone, webhook}, {alone, jsonForm}, {alone, htmlForm},
+	{shipping, jsonForm}, {shipping, webhook}, {shipping, beacon}, {shared, jsonForm},
+	{batcher, jsonForm}, {script, jsonForm}, {direct, jsonForm}, {node, jsonForm},
+}
+
+// pace is a subject under a load that does not wait for it.
+type pace struct {
+	subject subject
+	rate    int
+	share   float64 // of the subject's own measured maximum, instead of a rate
+}
+
+var paces = []pace{
+	{empty, 1000, 0}, {alone, 1000, 0}, {shipping, 1000, 0}, {empty, 5000, 0}, {alone, 5000, 0}, {shipping, 5000, 0},
+	{shipping, 0, 0.25}, {shipping, 0, 0.5}, {shipping, 0, 0.8},
+}
+
+// results are everything that one run found out.
+type results struct {
+	Machine string        `json:"machine"`
+	Taken   []measurement `json:"measurements"`
+	Paced   []measurement `json:"paced"`
+	Seen    []visibility  `json:"visible"`
+	Drained []drainage    `json:"backlog"`
+	Goals   []verdict     `json:"goals"`
+}
+
+// run takes every measurement of every round, in turn, and prints.
+func (b *bench) run(ctx context.Context) error {
+	r := &results{Machine: machine()}
+	fmt.Println(r.Machine)
+	steps := b.steps(r)
+	bar := progress(len(steps) * b.rounds)
+	for round := 1; round <= b.rounds; round++ {
+		for _, step := range steps {
+			bar.Describe(fmt.Sprintf("round %d: %s", round, step.name))
+			if err := step.do(ctx, round); err != nil {
+				return fmt.Errorf("%s: %w", step.name, err)
+			}
+			_ = bar.Add(1)
+		}
+	}
+	_ = bar.Finish()
+	r.judge()
+	r.print(os.Stdout)
+	return b.write(r)
+}
+
+type step struct {
+	name string
+	do   func(ctx context.Context, round int) error
+}
+
+// steps are what one round does. Those are left out whose name is not wanted.
+func (b *bench) steps(r *results) (steps []step) {
+	add := func(name string, do func(ctx context.Context, round int) error) {
+		if b.only.MatchString(name) {
+			steps = append(steps, step{name, do})
+		}
+	}
+	for _, t := range trials {
+		add(t.subject.name+", "+string(t.kind), func(ctx context.Context, round int) error {
+			m, err := b.measure(ctx, t.subject, load{kind: t.kind, connections: b.connections, time: b.time}, round)
+			r.Taken = append(r.Taken, m)
+			return err
+		})
+	}
+	for _, p := range paces {
+		name := fmt.Sprintf("%s, %d a second", p.subject.name, p.rate)
+		if p.share > 0 {
+			name = fmt.Sprintf("%s, at %.0f %% of its most", p.subject.name, 100*p.share)
+		}
+		add(name, func(ctx context.Context, round int) error {
+			rate := p.rate
+			if p.share > 0 {
+				rate = int(p.share * median(r.rates(p.subject.name, jsonForm)))
+			}
+			if rate == 0 {
+				return nil // its most was not asked for
+			}
+			m, err := b.measure(ctx, p.subject, load{kind: jsonForm, connections: b.connections, time: b.time, rate: rate}, round)
+			m.Load = name
+			r.Paced = append(r.Paced, m)
+			return err
+		})
+	}
+	add("visible after the 200", func(ctx context.Context, round int) error {
+		v, err := b.visible(ctx, round)
+		r.Seen = append(r.Seen, v)
+		return err
+	})
+	add("backlog", func(ctx context.Context, round int) error {
+		d, err := b.drainBacklog(ctx, round)
+		r.Drained = append(r.Drained, d)
+		return err
+	})
+	return steps
+}
+
+// progress is a bar on a terminal, and nothing elsewhere.
+func progress(steps int) *progressbar.ProgressBar {
+	if !term.IsTerminal(int(os.Stderr.Fd())) {
+		return progressbar.DefaultSilent(int64(steps))
+	}
+	return progressbar.NewOptions(steps, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionShowCount(),
+		progressbar.OptionSetElapsedTime(true), progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100*time.Millisecond))
+}
