@@ -33,8 +33,14 @@ func TestIntegration_Demo(t *testing.T) {
 	if err := demo(t.Context(), &out, binary, number, true); err != nil {
 		t.Error(err)
 	}
+	checkCatalogue(t, out.String())
+}
+
+// checkCatalogue reads the table of the kinds.
+func checkCatalogue(t *testing.T, out string) {
+	t.Helper()
 	rows := make(map[string][]string)
-	for line := range strings.Lines(out.String()) {
+	for line := range strings.Lines(out) {
 		if cells := strings.Split(line, "│"); len(cells) == 9 {
 			for i := range cells {
 				cells[i] = strings.TrimSpace(cells[i])
@@ -43,7 +49,7 @@ func TestIntegration_Demo(t *testing.T) {
 		}
 	}
 	if delete(rows, "source"); len(rows) != len(kinds) {
-		t.Errorf("%d rows of %d kinds in\n%s", len(rows), len(kinds), out.String())
+		t.Errorf("%d rows of %d kinds in\n%s", len(rows), len(kinds), out)
 	}
 	for source, want := range map[string][]string{
 		"form":           {"form, urlencoded", "303", "accepted", "", "Kim Lee", "Paid Search"},
