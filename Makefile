@@ -43,7 +43,7 @@ run: build ## start it: config.yaml if present, else the embedded defaults
 	bin/leadgate serve
 
 .PHONY: demo
-demo: build ## a day of traffic and its cost-per-lead report (DEMO_EXIT=1: stop after it; PORT=8080)
+demo: build ## a day of traffic, its cost-per-lead report, every type of source (DEMO_EXIT=1: stop after it; PORT=8080)
 	go run ./cmd/demo -leadgate bin/leadgate -port $(PORT) $(if $(DEMO_EXIT),-exit)
 
 .PHONY: proof

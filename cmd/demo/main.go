@@ -1,6 +1,7 @@
 // Command demo shows Leadgate at work: it starts the gateway on a throw-away
 // data directory with everything embedded, sends a day of traffic through its
-// public door, waits until it is counted, and prints what the leads cost.
+// public door, waits until it is counted, and prints what the leads cost; then it
+// sends one recorded delivery of every type, and prints what became of each.
 //
 // It is started by `make demo`; see README.md.
 package main
@@ -10,6 +11,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -21,11 +23,11 @@ import (
 func main() {
 	leadgate := flag.String("leadgate", "bin/leadgate", "the binary to show")
 	port := flag.Int("port", 8080, "port to serve on")
-	exit := flag.Bool("exit", false, "exit after the report instead of serving on")
+	exit := flag.Bool("exit", false, "exit after that instead of serving on")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := demo(ctx, *leadgate, *port, *exit)
+	err := demo(ctx, os.Stdout, *leadgate, *port, *exit)
 	stop()
 	if err != nil && !errors.Is(err, context.Canceled) {
 		fmt.Fprintln(os.Stderr, "demo: "+err.Error())
@@ -33,65 +35,90 @@ func main() {
 	}
 }
 
-func demo(ctx context.Context, leadgate string, port int, exit bool) error {
+func demo(ctx context.Context, out io.Writer, leadgate string, port int, exit bool) error {
 	dir, err := os.MkdirTemp("", "leadgate-demo-")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	gateway, err := start(ctx, leadgate, dir, port)
+	root, err := repository()
+	if err != nil {
+		return err
+	}
+	asked, err := startPlatforms(ctx, root)
+	if err != nil {
+		return err
+	}
+	defer asked.stop()
+	catalogue, err := catalogueSources(root, asked.url)
+	if err != nil {
+		return err
+	}
+	gateway, err := start(ctx, out, leadgate, dir, port, catalogue)
 	if err != nil {
 		return err
 	}
 	defer gateway.stop()
-
-	day := planDay(time.Now().UTC())
-	fmt.Printf("sending a day of traffic to %s\n", gateway.url)
-	ledger, err := sendAll(ctx, gateway, day)
-	if err != nil {
+	if err := gateway.show(ctx, root); err != nil {
 		return err
 	}
-	ledger.print()
-	if err := gateway.waitCounted(ctx); err != nil {
-		return err
-	}
-	if err := gateway.report(ctx, day); err != nil {
-		return err
-	}
-	if err := gateway.compare(ctx, day); err != nil {
-		return err
-	}
-	gateway.printNextSteps(day)
 	if exit {
 		return nil
 	}
-	fmt.Println("\nserving; Ctrl-C ends it and removes the data")
+	fmt.Fprintln(out, "\nserving; Ctrl-C ends it and removes the data")
 	return gateway.wait(ctx)
+}
+
+// show sends everything and prints what comes of it.
+func (g *gateway) show(ctx context.Context, root string) error {
+	day := planDay(time.Now().UTC())
+	fmt.Fprintf(g.out, "sending a day of traffic to %s\n", g.url)
+	ledger, err := sendAll(ctx, g, day)
+	if err != nil {
+		return err
+	}
+	ledger.print(g.out)
+	if err := g.waitCounted(ctx); err != nil {
+		return err
+	}
+	if err := g.report(ctx, day); err != nil {
+		return err
+	}
+	if err := g.compare(ctx, day); err != nil {
+		return err
+	}
+	if err := g.catalogue(ctx, root); err != nil {
+		return err
+	}
+	g.printNextSteps(day)
+	return nil
 }
 
 // gateway is the running binary.
 type gateway struct {
 	binary, config, url string
+	out                 io.Writer // what is shown
 	cmd                 *exec.Cmd
 	ended               chan struct{} // closed when it has ended
 	err                 error         // why, to be read after that
 }
 
-// start writes a configuration, starts the gateway and waits until it can
-// take leads.
-func start(ctx context.Context, leadgate, dir string, port int) (*gateway, error) {
+// start writes a configuration with more sources, starts the gateway and waits
+// until it can take leads.
+func start(ctx context.Context, out io.Writer, leadgate, dir string, port int, more string) (*gateway, error) {
 	binary, err := filepath.Abs(leadgate)
 	if err != nil {
 		return nil, err
 	}
 	g := &gateway{
-		binary: binary, config: filepath.Join(dir, "config.yaml"),
+		out: out, binary: binary, config: filepath.Join(dir, "config.yaml"),
 		url: fmt.Sprintf("http://127.0.0.1:%d", port), ended: make(chan struct{}),
 	}
-	if err := os.WriteFile(g.config, fmt.Appendf(nil, configText, port, g.url, filepath.Join(dir, "data")), 0o600); err != nil {
+	config := fmt.Sprintf(configText, port, g.url, filepath.Join(dir, "data")) + more
+	if err := os.WriteFile(g.config, []byte(config), 0o600); err != nil {
 		return nil, err
 	}
-	fmt.Printf("starting Leadgate on %s with embedded ClickHouse and Redis\n", g.url)
+	fmt.Fprintf(out, "starting Leadgate on %s with embedded ClickHouse and Redis\n", g.url)
 	// Not CommandContext: the gateway is asked to stop, never killed first.
 	g.cmd = exec.Command(binary, "serve", "--config", g.config) //nolint:noctx // see above
 	g.cmd.Stderr = os.Stderr

@@ -75,7 +75,7 @@ func (l *ledger) add(what string, status int) {
 	l.sent[what]++
 }
 
-func (l *ledger) print() {
+func (l *ledger) print(w io.Writer) {
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
 	t.Style().Format.Header = text.FormatDefault
@@ -84,7 +84,7 @@ func (l *ledger) print() {
 	for _, what := range l.order {
 		t.AppendRow(table.Row{l.sent[what], what, l.got[what]})
 	}
-	fmt.Println(t.Render())
+	fmt.Fprintln(w, t.Render())
 }
 
 func (g *gateway) post(ctx context.Context, r request) (int, string, error) {

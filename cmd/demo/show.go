@@ -36,8 +36,8 @@ func (g *gateway) report(ctx context.Context, d *day) error {
 		if err != nil {
 			return fmt.Errorf("report cpl: %w", err)
 		}
-		fmt.Println()
-		if _, err := os.Stdout.Write(out); err != nil {
+		fmt.Fprintln(g.out)
+		if _, err := g.out.Write(out); err != nil {
 			return err
 		}
 	}
@@ -61,7 +61,7 @@ func (g *gateway) compare(ctx context.Context, d *day) error {
 	if answer.Totals.Leads != d.uniqueLeads {
 		return fmt.Errorf("%d leads were sent, the report counts %d", d.uniqueLeads, answer.Totals.Leads)
 	}
-	fmt.Printf("\n%d different people asked, %d leads are counted: nothing lost, nothing doubled.\n", d.uniqueLeads, answer.Totals.Leads)
+	fmt.Fprintf(g.out, "\n%d different people asked, %d leads are counted: nothing lost, nothing doubled.\n", d.uniqueLeads, answer.Totals.Leads)
 	return nil
 }
 
@@ -72,7 +72,7 @@ func (g *gateway) printNextSteps(d *day) {
 			binary = relative
 		}
 	}
-	fmt.Printf(`
+	fmt.Fprintf(g.out, `
 Go on (the gateway listens on %[1]s):
 
   # send a lead
