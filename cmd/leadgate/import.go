@@ -182,11 +182,14 @@ func (a *app) sendRecords(ctx context.Context, door *door, path string, records 
 // progress is a bar on a terminal, and nothing elsewhere.
 func (a *app) progress(total int64, options ...progressbar.Option) *progressbar.ProgressBar {
 	file, ok := a.stderr.(*os.File)
+	var out io.Writer = file
 	if !ok || !term.IsTerminal(int(file.Fd())) {
-		return progressbar.DefaultSilent(total)
+		out = io.Discard
 	}
-	options = append([]progressbar.Option{progressbar.OptionSetWriter(file), progressbar.OptionClearOnFinish(),
-		progressbar.OptionSetDescription("importing")}, options...)
+	// Its spinner, for an unknown total, would turn in a goroutine that reads what
+	// we write.
+	options = append([]progressbar.Option{progressbar.OptionSetWriter(out), progressbar.OptionClearOnFinish(),
+		progressbar.OptionSetDescription("importing"), progressbar.OptionSetSpinnerChangeInterval(0)}, options...)
 	return progressbar.NewOptions64(total, options...)
 }
 

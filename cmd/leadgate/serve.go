@@ -11,11 +11,13 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/leadgate/leadgate/analytics/schema"
 	"github.com/leadgate/leadgate/ingest"
 	"github.com/leadgate/leadgate/ingest/dedupe"
 	"github.com/leadgate/leadgate/ingest/drain"
@@ -151,8 +153,8 @@ func makeDataDir(dir string) error {
 	return errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
 
-// reachRemote refuses tables that do not fit; a server that is away is only
-// told of, since leads are kept without it.
+// reachRemote refuses tables that do not fit; a server that is away or too slow
+// is only told of, since leads are kept without it.
 func (g *gateway) reachRemote(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -162,7 +164,14 @@ func (g *gateway) reachRemote(ctx context.Context) error {
 			"address", g.store.conn.Address(), "err", err)
 		return nil
 	}
-	return prepare(ctx, g.settings, g.store.conn)
+	err := prepare(ctx, g.settings, g.store.conn)
+	var said *clickhouse.Exception
+	if err == nil || errors.Is(err, errPending) || errors.Is(err, schema.ErrNewer) || errors.As(err, &said) {
+		return err
+	}
+	g.log.Warn("ClickHouse is slow or goes away: its tables are looked at again before anything is counted",
+		"address", g.store.conn.Address(), "err", err)
+	return nil
 }
 
 // run serves until stop ends: first the edge ends, then the drain, to a
