@@ -79,6 +79,10 @@ func Open(opts StoreOptions) (*Store, error) {
 	if err := s.load(); err != nil {
 		return nil, errors.Join(err, s.file.Close())
 	}
+	// What is in the file is lost with its name.
+	if err := errors.Join(syncDir(opts.Dir), syncDir(filepath.Dir(opts.Dir))); err != nil {
+		return nil, errors.Join(err, s.file.Close())
+	}
 	return s, nil
 }
 
