@@ -31,7 +31,8 @@ func (s *Settings) hasRecording(t pending.Task) bool {
 // keepRecording keeps a file so that after any crash it is whole or not there.
 func (s *Settings) keepRecording(t pending.Task, extension string, content []byte) error {
 	path := s.recordingOf(t)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("keep recording: %w", err)
 	}
 	file, err := os.OpenFile(path+".part", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
@@ -48,9 +49,18 @@ func (s *Settings) keepRecording(t pending.Task, extension string, content []byt
 	if err != nil {
 		return errors.Join(fmt.Errorf("keep recording: %w", err), os.Remove(path+".part"))
 	}
-	dir, err := os.Open(filepath.Dir(path))
+	for _, changed := range []string{dir, filepath.Dir(dir), s.DataDir} { // the upper ones may be new
+		if err := syncDir(changed); err != nil {
+			return fmt.Errorf("keep recording: %w", err)
+		}
+	}
+	return nil
+}
+
+func syncDir(path string) error {
+	dir, err := os.Open(path)
 	if err != nil {
-		return fmt.Errorf("keep recording: %w", err)
+		return err
 	}
 	return errors.Join(dir.Sync(), dir.Close())
 }

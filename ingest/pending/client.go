@@ -19,7 +19,9 @@ import (
 
 const (
 	defaultMaxAnswer = 4 << 20
-	maxReused        = 256
+	// maxReused answers of at most maxReusedBytes each are kept: forms, by their id.
+	maxReused      = 256
+	maxReusedBytes = 128 << 10
 )
 
 // newTransport returns a transport that waits for nothing without end.
@@ -88,7 +90,7 @@ func (c *client) do(ctx context.Context, source string, plan *ingest.FetchPlan, 
 		return ingest.Response{}, &ingest.FetchError{Problem: ingest.Unavailable, Text: fmt.Sprintf("the answer is larger than %d bytes", most)}
 	}
 	response := ingest.Response{Status: answer.StatusCode, Header: textproto.MIMEHeader(answer.Header), Body: body, At: c.now()}
-	if r.Reuse > 0 && response.Status == http.StatusOK {
+	if r.Reuse > 0 && response.Status == http.StatusOK && len(body) <= maxReusedBytes {
 		c.remember(key, response, r.Reuse)
 	}
 	return response, nil

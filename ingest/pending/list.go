@@ -1,6 +1,7 @@
 package pending
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -33,8 +34,8 @@ func (h *Held) Error() string {
 }
 
 // List asks for one part of what a platform has; state is nil at the beginning,
-// then that of the part before. A span without To is until now. Errors: ErrNoList, *Held, *ingest.FetchError,
-// and what the configuration lacks.
+// then that of the part before. A span without To is until now. Errors: ErrNoList,
+// *Held, *ingest.FetchError, and what the configuration lacks.
 func (w *Worker) List(ctx context.Context, source string, span ingest.Span, state []byte) (Listing, error) {
 	a, ok := w.askers[source]
 	if !ok || a.lister == nil {
@@ -86,6 +87,9 @@ func (a *asker) list(ctx context.Context, span ingest.Span, state []byte) (Listi
 		listing.Found = append(listing.Found, Found{item.Ref, step.Document})
 	}
 	if page.Next != nil {
+		if bytes.Equal(page.State, state) {
+			return Listing{}, &ingest.FetchError{Problem: ingest.Unavailable, Text: "the list does not come any further"}
+		}
 		listing.State = page.State
 	}
 	return listing, nil
@@ -150,39 +154,50 @@ func (a *asker) pull(ctx context.Context) error {
 	a.mu.Lock()
 	from, before := a.known.Pulled, a.known.Seen
 	a.mu.Unlock()
-	seen := make(map[string]bool, len(before))
-	for _, id := range before {
-		seen[id] = true
-	}
 	if from.IsZero() {
 		from = began.Add(-firstPull + pullOverlap)
 	}
-	span := ingest.Span{From: from.Add(-pullOverlap)}
-	var now []string
-	for state := []byte(nil); ; {
-		listing, err := a.List(ctx, a.source, span, state)
-		if err != nil {
-			return err
-		}
-		for _, found := range listing.Found {
-			if !seen[found.Ref.ID] {
-				seen[found.Ref.ID] = true
-				if err := a.deliver(ctx, found.Ref, found.Document, nil); err != nil {
-					return err
-				}
-				a.opts.Observe(a.source, FetchedOne)
-			}
-			if len(now) < maxSeen {
-				now = append(now, found.Ref.ID)
-			}
-		}
-		if state = listing.State; state == nil {
-			break
-		}
-	}
+	seen, err := a.takeNews(ctx, ingest.Span{From: from.Add(-pullOverlap)}, before)
 	a.mu.Lock()
-	a.known.Pulled, a.known.Seen = began, now
+	if a.known.Seen = seen; err == nil {
+		a.known.Pulled = began
+	}
 	known := a.known
 	a.mu.Unlock()
+	if err != nil { // the next pull begins at the same time, and knows what this one took in
+		return err
+	}
 	return a.opts.Store.SetState(known)
+}
+
+// takeNews takes in all of a span but what was seen before. It returns what it
+// saw, and after an error what was seen before as well.
+func (a *asker) takeNews(ctx context.Context, span ingest.Span, before []string) ([]string, error) {
+	var seen []string
+	known := make(map[string]bool, len(before))
+	for _, id := range before {
+		known[id] = true
+	}
+	for state := []byte(nil); ; {
+		listing, err := a.List(ctx, a.source, span, state)
+		for _, found := range listing.Found {
+			if !known[found.Ref.ID] {
+				if err = a.deliver(ctx, found.Ref, found.Document, nil); err != nil {
+					break
+				}
+				known[found.Ref.ID] = true
+				a.opts.Observe(a.source, FetchedOne)
+			}
+			if len(seen) < maxSeen {
+				seen = append(seen, found.Ref.ID)
+			}
+		}
+		if err != nil {
+			seen = append(seen, before...)
+			return seen[:min(len(seen), maxSeen)], err
+		}
+		if state = listing.State; state == nil {
+			return seen, nil
+		}
+	}
 }

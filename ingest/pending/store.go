@@ -79,6 +79,10 @@ func Open(opts StoreOptions) (*Store, error) {
 	if err := s.load(); err != nil {
 		return nil, errors.Join(err, s.file.Close())
 	}
+	// What is in the file is lost with its name.
+	if err := errors.Join(syncDir(opts.Dir), syncDir(filepath.Dir(opts.Dir))); err != nil {
+		return nil, errors.Join(err, s.file.Close())
+	}
 	return s, nil
 }
 
@@ -223,27 +227,37 @@ func (s *Store) Take(source string, now time.Time) (t Task, ok bool, next time.T
 	return Task{}, false, time.Time{}
 }
 
+// notWritten is how long a task rests whose end cannot be noted: a disk that is
+// full must not have a platform asked without a pause.
+const notWritten = time.Minute
+
 // Done removes a task that was taken, unless it was saved anew meanwhile: then
 // it is due again.
 func (s *Store) Done(t Task) error {
+	return s.settle(t, line{Done: t.ID}, s.opts.Now().Add(notWritten))
+}
+
+// Retry keeps a new state of a task that was taken, unless it was saved anew
+// meanwhile.
+func (s *Store) Retry(t Task) error {
+	return s.settle(t, line{Task: &t}, t.Due)
+}
+
+// settle gives a task back and notes what became of it. If that cannot be noted,
+// the task is as it was, but due only then.
+func (s *Store) settle(t Task, l line, due time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e, fresh := s.give(t)
 	if e == nil || !fresh {
 		return nil
 	}
-	return s.write(false, line{Done: t.ID})
-}
-
-// Retry keeps a new state of a task that was taken, unless it was saved anew
-// meanwhile.
-func (s *Store) Retry(t Task) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if e, fresh := s.give(t); e == nil || !fresh {
-		return nil
+	err := s.write(false, l)
+	if err != nil {
+		e.due = due.UnixMicro()
+		e.lane.order(e)
 	}
-	return s.write(false, line{Task: &t})
+	return err
 }
 
 // Return gives a task back as it was taken.

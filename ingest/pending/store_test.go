@@ -309,3 +309,40 @@ func TestStore_MendsItself(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A disk that takes nothing must not have a platform asked without a pause.
+func TestStore_RestsWhatCannotBeNoted(t *testing.T) {
+	t.Parallel()
+	s := open(t, t.TempDir())
+	save(t, s, "a")
+	file, dir := s.file, s.opts.Dir
+	readOnly, err := os.Open(s.path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.file, s.opts.Dir = readOnly, filepath.Join(dir, "gone")
+	for _, c := range []struct {
+		note func(Task) error
+		rest time.Duration
+	}{
+		{func(task Task) error { task.Due = noon.Add(time.Hour); return s.Retry(task) }, time.Hour},
+		{s.Done, notWritten},
+	} {
+		if err := c.note(take(t, s, noon.Add(24*time.Hour))); err == nil {
+			t.Fatal("what is not on disk is noted")
+		}
+		if _, ok, next := s.Take("ads", noon); ok || !next.Equal(noon.Add(c.rest)) {
+			t.Errorf("due: %t, the next at %v", ok, next)
+		}
+	}
+	s.opts.Dir = dir
+	if err := s.Done(take(t, s, noon.Add(notWritten))); err != nil {
+		t.Fatal(err)
+	}
+	if ids := left(t, dir); len(ids) != 0 {
+		t.Errorf("left: %v", ids)
+	}
+	if err := file.Close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,28 +1,21 @@
 package ads
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/leadgate/leadgate/ingest"
 )
-
-// referenceHeader holds, in a delivery of what was fetched, the ingest.Reference
-// that it was asked for by, as JSON.
-const referenceHeader = "Leadgate-Reference"
 
 // leadReference is the Kind of all references of this room.
 const leadReference = "lead"
 
 // asked returns the reference that a fetched delivery answers; it is empty where
 // none is told, as in a list of leads.
-func asked(d *ingest.Delivery) (r ingest.Reference, err error) {
-	if header := d.Header.Get(referenceHeader); header != "" {
-		if err := json.Unmarshal([]byte(header), &r); err != nil {
-			return r, fmt.Errorf("%w: %s is not the JSON of a reference", ingest.ErrMalformed, referenceHeader)
-		}
+func asked(d *ingest.Delivery) (ingest.Reference, error) {
+	if d.Header.Get(ingest.ReferenceHeader) == "" {
+		return ingest.Reference{}, nil
 	}
-	return r, nil
+	return ingest.FetchedReference(d)
 }
 
 // answeredID returns the id of a fetched lead. What has none is no lead, but

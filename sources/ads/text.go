@@ -2,7 +2,6 @@ package ads
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -12,25 +11,14 @@ import (
 	"github.com/leadgate/leadgate/sources/normalize"
 )
 
-// text is a JSON string, number, boolean or null, as text. Numbers keep their
-// digits; lists and objects are passed over.
+// text is a plain value in JSON as text, see fields.Scalar.
 type text string
-
-var errText = errors.New("not a JSON value")
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (t *text) UnmarshalJSON(value []byte) error {
-	switch {
-	case len(value) == 0:
-		return errText
-	case value[0] == '"':
-		return json.Unmarshal(value, (*string)(t))
-	case value[0] == '{', value[0] == '[', string(value) == "null":
-		*t = ""
-	default:
-		*t = text(value)
-	}
-	return nil
+	scalar, err := fields.Scalar(value)
+	*t = text(scalar)
+	return err
 }
 
 // id returns an id, without the zero that stands for none.

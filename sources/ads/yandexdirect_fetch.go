@@ -109,12 +109,12 @@ func (y *yandexFetch) List(span ingest.Span, state []byte, answer *ingest.Respon
 	if part.Result.LimitedBy == "" || len(part.Result.Leads) == 0 { // there is no more
 		return page, nil
 	}
-	offset, err := strconv.Atoi(string(part.Result.LimitedBy))
-	if err != nil {
+	next, err := strconv.Atoi(string(part.Result.LimitedBy))
+	if err != nil || next <= offset { // it would never end
 		return ingest.Page{}, fetch.Unreadable("a list")
 	}
-	page.State = strconv.AppendInt(nil, int64(offset), 10)
-	page.Next, err = y.request(span, offset)
+	page.State = strconv.AppendInt(nil, int64(next), 10)
+	page.Next, err = y.request(span, next)
 	return page, err
 }
 

@@ -41,3 +41,22 @@ func TestYandexDirect_Refuse(t *testing.T) {
 		t.Error("trouble of ours is told as what it is not")
 	}
 }
+
+// Whoever lists would never come to an end.
+func TestYandexDirect_ListGoesOn(t *testing.T) {
+	t.Parallel()
+	source, err := ads.NewYandexDirect(yandexDirectHarness().Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		limitedBy string
+		more      bool
+	}{{"4", false}, {"5", false}, {"6", true}} {
+		answer := &ingest.Response{Status: 200, Body: []byte(`{"result":{"Leads":[{"Id":"7"}],"LimitedBy":` + c.limitedBy + `}}`)}
+		page, err := source.(ingest.Lister).List(ingest.Span{}, []byte("5"), answer)
+		if (err == nil) != c.more || (page.Next != nil) != c.more {
+			t.Errorf("limited by %s behind 5: %+v, %v", c.limitedBy, page, err)
+		}
+	}
+}

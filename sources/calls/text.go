@@ -1,34 +1,21 @@
 package calls
 
 import (
-	"encoding/json"
-	"errors"
 	"strconv"
 	"strings"
 
+	"github.com/leadgate/leadgate/sources/fields"
 	"github.com/leadgate/leadgate/sources/normalize"
 )
 
-// text is a JSON string, number, boolean or null, as text: providers change
-// their minds about which. Numbers keep their digits, lists and objects are
-// passed over.
+// text is a plain value in JSON as text, see fields.Scalar.
 type text string
-
-var errText = errors.New("not a JSON value")
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (t *text) UnmarshalJSON(value []byte) error {
-	switch {
-	case len(value) == 0:
-		return errText
-	case value[0] == '"':
-		return json.Unmarshal(value, (*string)(t))
-	case value[0] == '{', value[0] == '[', string(value) == "null":
-		*t = ""
-	default:
-		*t = text(value)
-	}
-	return nil
+	scalar, err := fields.Scalar(value)
+	*t = text(scalar)
+	return err
 }
 
 // seconds reads a duration as 187, 187.4 or 0:03:07; nil if it is none.

@@ -1,13 +1,13 @@
 package fetch
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/leadgate/leadgate/ingest"
+	"github.com/leadgate/leadgate/sources/fields"
 )
 
 // Bearer are the header fields of a request with that token for JSON.
@@ -58,18 +58,12 @@ func Unreadable(what string) error {
 	return &ingest.FetchError{Problem: ingest.Unavailable, Text: "the answer is not " + what}
 }
 
-// Text is a JSON string, number or boolean as text; numbers keep their digits.
+// Text is a plain value in JSON as text, see fields.Scalar.
 type Text string
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (t *Text) UnmarshalJSON(value []byte) error {
-	switch {
-	case len(value) == 0 || value[0] == '{' || value[0] == '[' || string(value) == "null":
-		*t = ""
-		return nil
-	case value[0] == '"':
-		return json.Unmarshal(value, (*string)(t))
-	}
-	*t = Text(value)
-	return nil
+	scalar, err := fields.Scalar(value)
+	*t = Text(scalar)
+	return err
 }

@@ -2,7 +2,6 @@ package forms
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -11,10 +10,6 @@ import (
 	"github.com/leadgate/leadgate/sources/fields"
 	"github.com/leadgate/leadgate/sources/normalize"
 )
-
-// referenceHeader is where a fetched delivery tells which reference it answers, as
-// JSON: {"Kind":…,"ID":…,"Args":{…}}.
-const referenceHeader = "Leadgate-Reference"
 
 // HubSpotContact is the Kind of what this source asks to be fetched: the contact
 // whose id in the CRM API is the reference's ID, of the account in Args["portal"].
@@ -103,9 +98,9 @@ func contactKey(portal, id string) string {
 // fetched reads what the CRM API answered. Its id may be another than was asked
 // for, where contacts have been merged since: it is the one asked for that counts.
 func (h *HubSpot) fetched(d *ingest.Delivery) ([]ingest.Event, error) {
-	var reference ingest.Reference
-	if err := json.Unmarshal([]byte(d.Header.Get(referenceHeader)), &reference); err != nil || reference.ID == "" {
-		return nil, fmt.Errorf("%w: the header %s names no contact", ingest.ErrMalformed, referenceHeader)
+	reference, err := ingest.FetchedReference(d)
+	if err != nil {
+		return nil, err
 	}
 	p, err := readPayload(d.Body)
 	if err != nil {

@@ -3,6 +3,7 @@ package mail
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestParseNotification(t *testing.T) {
@@ -106,5 +107,22 @@ func TestIsRobot(t *testing.T) {
 	}
 	for _, address := range []string{"kim.lee@a.example", "info@a.example", "formica@a.example", "robotnik@a.example", ""} {
 		f(address, false)
+	}
+}
+
+// Anybody can send a mail, so that what it takes grows with its size only.
+func TestParseXML_BlanksBetweenElements(t *testing.T) {
+	t.Parallel()
+	blank := strings.Repeat(" ", 1<<20)
+	began := time.Now()
+	root, err := parseXML("<adf>" + blank + strings.Repeat("<b/>", maxElements-10) + "<name>" + blank + " Ada <![CDATA[ Example ]]></name></adf>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if name := root.one("adf").under("name"); name != "Ada  Example" {
+		t.Errorf("got %q", name)
 	}
 }

@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"bytes"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -20,7 +21,7 @@ const (
 type element struct {
 	name     string
 	attrs    map[string]string
-	text     strings.Builder
+	text     strings.Builder // from its first word on
 	children []*element
 }
 
@@ -49,7 +50,7 @@ func parseXML(text string) (*element, error) {
 		last := open[len(open)-1]
 		switch t := token.(type) {
 		case xml.StartElement:
-			if len(open) > 1 && last.value() != "" { // its end is missing: what has a text has nothing else
+			if len(open) > 1 && last.text.Len() > 0 { // its end is missing: what has a text has nothing else
 				open = open[:len(open)-1]
 				last = open[len(open)-1]
 			}
@@ -62,7 +63,9 @@ func parseXML(text string) (*element, error) {
 		case xml.EndElement:
 			open = closeElement(open, strings.ToLower(t.Name.Local))
 		case xml.CharData:
-			last.text.Write(t)
+			if last.text.Len() > 0 || len(bytes.TrimSpace(t)) > 0 {
+				last.text.Write(t)
+			}
 		}
 	}
 }
