@@ -79,7 +79,11 @@ type Lead struct {
 	AdID       string
 	FormID     string
 	FormName   string
-	Call       *Call
+	// Platform is the advertising platform whose advertisement led to the lead
+	// without a page in between, as in utm_source: facebook, google. "" where
+	// there was none, or nobody says so.
+	Platform string
+	Call     *Call
 	// Test marks a sender's test delivery; SpamReasons why it looks like spam.
 	Test        bool
 	SpamReasons []string

@@ -74,6 +74,20 @@ func Classify(source, medium, campaign string, clickIDs map[string]string, refer
 	return r
 }
 
+// OfAd is Classify for a lead that was given on an advertising platform's own
+// form: where neither tags nor a click id say so, the platform was paid by the
+// click. An empty platform is none.
+func OfAd(platform, source, medium, campaign string, clickIDs map[string]string, referrer, pageURL string) Result {
+	r := Result{Source: fold(source), Medium: fold(medium)}
+	if platform == "" || r.Source != "" && r.Medium != "" || r.Source != "" && Platform(r.Source) != platform {
+		return Classify(source, medium, campaign, clickIDs, referrer, pageURL)
+	}
+	r.infer(clickIDs, "", "")
+	r.fill(platform, "cpc", true)
+	r.Channel = group(r.Source, r.Medium, fold(campaign))
+	return r
+}
+
 // OfCost says which channel money was spent on. A cost without a medium is
 // taken as paid by the click, since free traffic costs nothing.
 func OfCost(source, medium, campaign string) Result {

@@ -148,3 +148,29 @@ func TestPlatform(t *testing.T) {
 	f("acme", "acme")
 	f("", "")
 }
+
+// A lead of an advertisement's own form has no page whose tags could say where
+// it is from: its platform was paid for it.
+func TestOfAd(t *testing.T) {
+	t.Parallel()
+	f := func(platform, source, medium string, clicks map[string]string, referrer, want, asSource, asMedium string, inferred bool) {
+		t.Helper()
+		got := channel.OfAd(platform, source, medium, "", clicks, referrer, "")
+		if got != (channel.Result{Channel: want, Source: asSource, Medium: asMedium, Inferred: inferred}) {
+			t.Errorf("%s, %s/%s: %+v", platform, source, medium, got)
+		}
+	}
+	f("facebook", "", "", nil, "", channel.PaidSocial, "facebook", "cpc", true)
+	f("tiktok", "", "", nil, "", channel.PaidSocial, "tiktok", "cpc", true)
+	f("google", "", "", nil, "", channel.PaidSearch, "google", "cpc", true)
+	f("yandex", "", "", nil, "", channel.PaidSearch, "yandex", "cpc", true)
+	f("linkedin", "LinkedIn", "", nil, "", channel.PaidSocial, "linkedin", "cpc", true)
+	f("facebook", "ig", "", nil, "", channel.PaidSocial, "ig", "cpc", true)
+	f("google", "", "", map[string]string{"gclid": "x"}, "", channel.PaidSearch, "google", "cpc", true)
+	// What tags say stands.
+	f("facebook", "newsletter", "email", nil, "", channel.Email, "newsletter", "email", false)
+	f("facebook", "newsletter", "", nil, "", channel.Unassigned, "newsletter", "", false)
+	// Without a platform it is a visit as any other.
+	f("", "", "", nil, "https://www.google.com/", channel.OrganicSearch, "google", "organic", false)
+	f("", "", "", nil, "", channel.Direct, channel.DirectSource, channel.NoMedium, false)
+}

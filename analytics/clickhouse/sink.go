@@ -186,9 +186,9 @@ func (r *eventRow) complete() error {
 	}
 	switch {
 	case r.Kind == ingest.LeadKind && r.Lead != nil:
-		r.tag = classify(&r.Lead.Tagging, r.Lead.Referrer, r.Lead.PageURL)
+		r.tag = classify(&r.Lead.Tagging, r.Lead.Platform, r.Lead.Referrer, r.Lead.PageURL)
 	case r.Kind == ingest.TouchKind && r.Touch != nil:
-		r.tag = classify(&r.Touch.Tagging, r.Touch.Referrer, r.Touch.PageURL)
+		r.tag = classify(&r.Touch.Tagging, "", r.Touch.Referrer, r.Touch.PageURL)
 	case r.Kind == ingest.CostKind && r.Cost != nil:
 		var err error
 		if r.day, err = time.Parse(time.DateOnly, r.Cost.Day); err != nil || r.day.Before(firstDay) || r.day.After(lastDay) {
@@ -208,8 +208,8 @@ func (r *eventRow) complete() error {
 	return nil
 }
 
-func classify(t *ingest.Tagging, referrer, pageURL string) channel.Result {
-	return channel.Classify(t.Source, t.Medium, t.Campaign, t.ClickIDs, referrer, pageURL)
+func classify(t *ingest.Tagging, platform, referrer, pageURL string) channel.Result {
+	return channel.OfAd(platform, t.Source, t.Medium, t.Campaign, t.ClickIDs, referrer, pageURL)
 }
 
 // insert sends one block. The server makes one part of it per partition, with

@@ -96,7 +96,7 @@ func (g *GoogleAds) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
 	lead.ExternalID = string(p.LeadID)
 	lead.FormID, lead.CampaignID = p.FormID.id(), p.CampaignID.id()
 	lead.AdgroupID, lead.AdID = p.AdgroupID.id(), p.CreativeID.id()
-	lead.Test = p.Test == "true"
+	lead.Test, lead.Platform = p.Test == "true", "google"
 	normalize.AddTag(&lead.Tagging, "gclid", string(p.ClickID))
 	lead.Attrs = map[string]string{
 		"asset_group_id": p.AssetGroupID.id(), "lead_stage": string(p.Stage), "lead_source": string(p.LeadSource),

@@ -163,6 +163,7 @@ func (l *LinkedIn) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
 			"owner": p.Owner.urn(), "associated_entity": p.Entity.other(),
 		},
 	}
+	lead.Platform = paidOn("linkedin", lead)
 	event := ingest.Event{Kind: ingest.LeadKind, Key: id, Mutable: true, Lead: lead}
 	switch p.Action {
 	case "CREATED":

@@ -124,6 +124,7 @@ func (l *LinkedIn) fetched(d *ingest.Delivery) ([]ingest.Event, error) {
 	form, version := versionedForm(cmp.Or(string(p.FormURN), reference.Args["form"]))
 	lead.FormID = form
 	lead.CampaignID, lead.AdID = idOf(string(p.Metadata.Sponsored.Campaign)), p.Entity.creative()
+	lead.Platform = paidOn("linkedin", lead)
 	lead.Attrs = map[string]string{
 		"lead_type": string(p.LeadType), "form_version": version,
 		"owner": p.Owner.urn(), "associated_entity": p.Entity.other(),

@@ -177,6 +177,7 @@ func (m *Meta) announced(l *metaLeadgen) ingest.Event {
 		},
 		Fetch: &ingest.Reference{Kind: leadReference, ID: id, Args: args},
 	}
+	event.Lead.Platform = paidOn("facebook", event.Lead)
 	announcedAt(&event, l.CreatedAt, m.config.Location)
 	return event
 }

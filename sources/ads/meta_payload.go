@@ -55,6 +55,9 @@ func (m *Meta) fetched(d *ingest.Delivery) ([]ingest.Event, error) {
 	lead.CampaignID = cmp.Or(p.CampaignID.id(), lead.CampaignID)
 	lead.AdgroupID = cmp.Or(p.AdsetID.id(), lead.AdgroupID)
 	lead.AdID = cmp.Or(p.AdID.id(), lead.AdID)
+	if p.Organic != "true" && p.Organic != "1" {
+		lead.Platform = paidOn("facebook", lead)
+	}
 	lead.Attrs = p.attrs()
 	lead.Attrs["page_id"] = reference.Args["page_id"]
 	event := ingest.Event{Kind: ingest.LeadKind, Key: id, Mutable: true, Lead: lead}

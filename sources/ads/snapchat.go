@@ -101,6 +101,7 @@ func (s *Snapchat) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
 	lead.ExternalID = id
 	lead.FormID, lead.FormName = facts["form_id"].id(), string(facts["form_name"])
 	lead.CampaignID, lead.AdgroupID, lead.AdID = facts["campaign_id"].id(), facts["ad_squad_id"].id(), facts["ad_id"].id()
+	lead.Platform = paidOn("snapchat", lead)
 	lead.Attrs = make(map[string]string)
 	for _, name := range [...]string{"ad_account_id", "campaign_name", "ad_squad_name", "ad_name", "strategy_type"} {
 		lead.Attrs[name] = facts[name].id()

@@ -136,6 +136,7 @@ func (t *TikTok) event(p *tiktokLead) (ingest.Event, error) {
 	lead.ExternalID = id
 	lead.FormID, lead.FormName = p.PageID.id(), string(p.PageName)
 	lead.CampaignID, lead.AdgroupID, lead.AdID = p.CampaignID.id(), p.AdgroupID.id(), p.AdID.id()
+	lead.Platform = paidOn("tiktok", lead)
 	lead.Attrs = map[string]string{
 		"lead_source":   string(p.LeadSource),
 		"advertiser_id": p.AdvertiserID.id(), "advertiser_name": string(p.AdvertiserName), "library_id": p.LibraryID.id(),

@@ -154,6 +154,7 @@ func (v *VK) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
 	lead := v.mapping.Read(v.answers(&p.Object)).Lead
 	lead.ExternalID = group + ":" + id
 	lead.FormID, lead.FormName, lead.AdID = p.Object.FormID.id(), string(p.Object.FormName), p.Object.AdID.id()
+	lead.Platform = paidOn("vk", lead)
 	lead.Attrs = map[string]string{"event_id": string(p.EventID), "group_id": group}
 	return []ingest.Event{{Kind: ingest.LeadKind, Key: lead.ExternalID, Lead: lead}}, nil
 }

@@ -109,6 +109,7 @@ func (y *YandexDirect) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
 	}
 	lead := y.mapping.Read(a.fields()).Lead
 	lead.ExternalID, lead.FormID, lead.FormName = id, p.PageID.id(), string(p.PageName)
+	lead.Platform = "yandex" // its pages are shown to those who clicked an advertisement
 	event := ingest.Event{Kind: ingest.LeadKind, Key: id, Lead: lead}
 	return []ingest.Event{event}, occurred(&event, "SubmittedAt", p.SubmittedAt, y.config.Location)
 }

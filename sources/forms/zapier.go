@@ -134,6 +134,9 @@ func (z *Zapier) lead(d *ingest.Delivery, sent []fields.Field) (ingest.Event, er
 	}
 	unprefixed(form)
 	lead := form.Lead
+	if (lead.AdID != "" || lead.CampaignID != "") && attrs["is_organic"] != "true" {
+		lead.Platform = "facebook"
+	}
 	lead.Attrs = attrs
 	lead.Test = lead.Test || dummy
 	return z.timed(d, form)
