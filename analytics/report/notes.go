@@ -38,7 +38,7 @@ func (b *builder) notes(f facts, rows []Row) []string {
 		}
 	}
 	if inferred > 0 {
-		add("The channel of %d of %s follows from a click id, without tags that say it.", inferred, counted(leads, "lead", "leads"))
+		add("The channel of %d of %s follows from a click id or the platform of an advertisement, without tags that say it.", inferred, counted(leads, "lead", "leads"))
 	}
 	b.rowNotes(rows, add)
 	if b.uncounted > 0 {
