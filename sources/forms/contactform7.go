@@ -24,11 +24,7 @@ type ContactForm7 struct{ *guarded }
 
 // NewContactForm7 is the constructor of the type "contact-form-7".
 func NewContactForm7(config ingest.SourceConfig) (ingest.Source, error) {
-	var options guardedOptions
-	if err := config.DecodeOptions(&options); err != nil {
-		return nil, err
-	}
-	g, err := newGuarded(config, options)
+	g, err := openGuarded(config)
 	if err != nil {
 		return nil, err
 	}

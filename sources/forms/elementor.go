@@ -25,11 +25,7 @@ type Elementor struct{ *guarded }
 
 // NewElementor is the constructor of the type "elementor".
 func NewElementor(config ingest.SourceConfig) (ingest.Source, error) {
-	var options guardedOptions
-	if err := config.DecodeOptions(&options); err != nil {
-		return nil, err
-	}
-	g, err := newGuarded(config, options)
+	g, err := openGuarded(config)
 	if err != nil {
 		return nil, err
 	}

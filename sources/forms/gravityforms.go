@@ -30,11 +30,7 @@ type GravityForms struct{ *guarded }
 
 // NewGravityForms is the constructor of the type "gravity-forms".
 func NewGravityForms(config ingest.SourceConfig) (ingest.Source, error) {
-	var options guardedOptions
-	if err := config.DecodeOptions(&options); err != nil {
-		return nil, err
-	}
-	g, err := newGuarded(config, options)
+	g, err := openGuarded(config)
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,15 @@ type guardedOptions struct {
 	Fields map[string]string `json:"fields"` // meaning -> name of the field
 }
 
+// openGuarded is newGuarded for types that have no further options.
+func openGuarded(config ingest.SourceConfig) (*guarded, error) {
+	var options guardedOptions
+	if err := config.DecodeOptions(&options); err != nil {
+		return nil, err
+	}
+	return newGuarded(config, options)
+}
+
 func newGuarded(config ingest.SourceConfig, options guardedOptions) (*guarded, error) {
 	guard, err := signature.NewGuard(config, options.GuardOptions)
 	if err != nil {

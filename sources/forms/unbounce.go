@@ -22,11 +22,7 @@ type Unbounce struct{ *guarded }
 
 // NewUnbounce is the constructor of the type "unbounce".
 func NewUnbounce(config ingest.SourceConfig) (ingest.Source, error) {
-	var options guardedOptions
-	if err := config.DecodeOptions(&options); err != nil {
-		return nil, err
-	}
-	g, err := newGuarded(config, options)
+	g, err := openGuarded(config)
 	if err != nil {
 		return nil, err
 	}

@@ -19,11 +19,7 @@ type WPForms struct{ *guarded }
 
 // NewWPForms is the constructor of the type "wpforms".
 func NewWPForms(config ingest.SourceConfig) (ingest.Source, error) {
-	var options guardedOptions
-	if err := config.DecodeOptions(&options); err != nil {
-		return nil, err
-	}
-	g, err := newGuarded(config, options)
+	g, err := openGuarded(config)
 	if err != nil {
 		return nil, err
 	}

@@ -26,11 +26,7 @@ type Zapier struct{ *guarded }
 
 // NewZapier is the constructor of the type "zapier-generic".
 func NewZapier(config ingest.SourceConfig) (ingest.Source, error) {
-	var options guardedOptions
-	if err := config.DecodeOptions(&options); err != nil {
-		return nil, err
-	}
-	g, err := newGuarded(config, options)
+	g, err := openGuarded(config)
 	if err != nil {
 		return nil, err
 	}
