@@ -339,6 +339,23 @@ func TestWorker_LosesNothing(t *testing.T) {
 	})
 }
 
+// A platform that hangs is left after a while.
+func TestWorker_SlowPlatform(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, t.TempDir(), func(path string, _ int) (int, string) { return 200, path })
+		b.platform.takes = time.Hour
+		b.save("1")
+		time.Sleep(95 * time.Second)
+		b.mu.Lock()
+		failed := b.outcomes[Outcome(ingest.Unavailable)]
+		b.mu.Unlock()
+		if left := b.close(); left["ads"].Tasks != 1 || failed != 1 {
+			t.Errorf("left %+v, failed %d times", left, failed)
+		}
+	})
+}
+
 // A stop does not wait for a slow platform, and leaves the task.
 func TestWorker_Stops(t *testing.T) {
 	t.Parallel()

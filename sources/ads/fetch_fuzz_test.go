@@ -9,7 +9,7 @@ import (
 
 func FuzzMetaFetch(f *testing.F) {
 	config := ingest.SourceConfig{Credentials: map[string]string{accessToken: "EAAToken"}}
-	source, err := newMetaFetch(config, metaFetchOptions{Pages: []string{"1"}})
+	source, err := newMetaFetch(config, metaFetchOptions{Pages: []text{"1"}})
 	if err != nil {
 		f.Fatal(err)
 	}

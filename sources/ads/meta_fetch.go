@@ -26,14 +26,14 @@ type metaFetchOptions struct {
 	APIVersion string `json:"api_version"`
 	// AppID is the app's: with it, and the first secret of the source, Meta tells
 	// when the token ends.
-	AppID string `json:"app_id"`
+	AppID text `json:"app_id"`
 	// AppSecretProof sends the proof that apps can be made to ask for, with the
 	// first secret of the source.
 	AppSecretProof bool `json:"appsecret_proof"`
 	// Forms are the ids of the forms that a backfill lists; else it lists those
 	// of Pages.
-	Forms []string `json:"forms"`
-	Pages []string `json:"pages"`
+	Forms []text `json:"forms"`
+	Pages []text `json:"pages"`
 }
 
 // metaFetch asks the Graph API for leads:
@@ -72,15 +72,15 @@ func newMetaFetch(config ingest.SourceConfig, o metaFetchOptions) (*metaFetch, e
 		return nil, err
 	}
 	for _, id := range slices.Concat(o.Forms, o.Pages) {
-		if !metaID.MatchString(id) {
+		if !metaID.MatchString(string(id)) {
 			return nil, fmt.Errorf("options.forms and options.pages: not an id of digits (got %s)", id)
 		}
 	}
-	if o.AppID != "" && (!metaID.MatchString(o.AppID) || len(config.Secrets) == 0) {
+	if o.AppID != "" && (!metaID.MatchString(string(o.AppID)) || len(config.Secrets) == 0) {
 		return nil, fmt.Errorf("options.app_id: not an id of digits, or no secret goes with it (got %s)", o.AppID)
 	}
 	if o.AppID != "" {
-		m.appToken = o.AppID + "|" + config.Secrets[0]
+		m.appToken = string(o.AppID) + "|" + config.Secrets[0]
 	}
 	if o.AppSecretProof {
 		if len(config.Secrets) == 0 {

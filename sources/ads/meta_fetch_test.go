@@ -152,8 +152,8 @@ func TestMetaFetch_List(t *testing.T) {
 		}
 		return all
 	}
-	byForm := newMeta(t, url, "EAAGoodToken", metaFetchOptions{Forms: []string{"990000000000011"}})
-	byPage := newMeta(t, url, "EAAGoodToken", metaFetchOptions{Pages: []string{"108877665544332"}})
+	byForm := newMeta(t, url, "EAAGoodToken", metaFetchOptions{Forms: []text{"990000000000011"}})
+	byPage := newMeta(t, url, "EAAGoodToken", metaFetchOptions{Pages: []text{"108877665544332"}})
 	until := january.Add(365 * 24 * time.Hour)
 	span := ingest.Span{From: january, To: until}
 	for name, c := range map[string]struct {
@@ -182,7 +182,7 @@ func TestMetaFetch_List(t *testing.T) {
 	if _, err := newMeta(t, url, "EAAGoodToken", metaFetchOptions{}).List(span, nil, nil); !errors.Is(err, errMetaForms) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := fetchtest.List(t, newMeta(t, url, "EAAOld", metaFetchOptions{Forms: []string{"1"}}), span); err == nil {
+	if _, err := fetchtest.List(t, newMeta(t, url, "EAAOld", metaFetchOptions{Forms: []text{"1"}}), span); err == nil {
 		t.Error("a list without a good token")
 	}
 }
@@ -197,7 +197,7 @@ func TestMetaFetch_Options(t *testing.T) {
 		"give_up_after":   {metaFetchOptions{Options: fetch.Options{GiveUpAfter: "soon"}}, nil},
 		"token_expires":   {metaFetchOptions{Options: fetch.Options{TokenExpires: "2026"}}, nil},
 		"api_version":     {metaFetchOptions{APIVersion: "latest"}, nil},
-		"forms":           {metaFetchOptions{Forms: []string{"me/accounts"}}, nil},
+		"forms":           {metaFetchOptions{Forms: []text{"me/accounts"}}, nil},
 		"appsecret_proof": {metaFetchOptions{AppSecretProof: true}, nil},
 		"credentials.key": {metaFetchOptions{}, map[string]string{"key": "value-of-it"}},
 	} {
@@ -213,9 +213,10 @@ func TestMetaFetch_Prove(t *testing.T) {
 	m, url := standIn(t)
 	m.Expires = january
 	for name, c := range map[string]struct {
-		token, app string
-		expires    time.Time
-		problem    ingest.FetchProblem
+		token   string
+		app     text
+		expires time.Time
+		problem ingest.FetchProblem
 	}{
 		"good":                   {"EAAGoodToken", "", time.Time{}, ""},
 		"good, and its end told": {"EAAGoodToken", "4711", january, ""},

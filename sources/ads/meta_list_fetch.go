@@ -88,12 +88,15 @@ func (l *metaList) good() bool {
 }
 
 func (m *metaFetch) begin() metaList {
-	if len(m.options.Forms) == 0 {
-		return metaList{Pages: m.options.Pages}
-	}
 	at := metaList{}
 	for _, id := range m.options.Forms {
-		at.Forms = append(at.Forms, metaForm{ID: id})
+		at.Forms = append(at.Forms, metaForm{ID: string(id)})
+	}
+	if len(at.Forms) > 0 {
+		return at
+	}
+	for _, id := range m.options.Pages {
+		at.Pages = append(at.Pages, string(id))
 	}
 	return at
 }
