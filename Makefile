@@ -55,6 +55,7 @@ test: build redis ## everything that CI tests, against real parts
 	go vet ./...
 	go test -race -shuffle=on ./...
 	go test -run Hostile ./sources # with the race detector it does a part only
+	go test -tags proof -run Crashes ./cmd/leadgate # with the points at which it kills itself
 
 .PHONY: redis
 redis:

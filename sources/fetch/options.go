@@ -63,8 +63,7 @@ func (o Options) Base(config ingest.SourceConfig, url string, giveUp, pull time.
 		return b, err
 	}
 	if o.TokenExpires != "" {
-		// YAML makes a time of a date without quotes.
-		if b.Plan.TokenExpires, err = time.Parse(time.DateOnly, strings.TrimSuffix(o.TokenExpires, "T00:00:00Z")); err != nil {
+		if b.Plan.TokenExpires, err = time.Parse(time.DateOnly, o.TokenExpires); err != nil {
 			return b, fmt.Errorf("options.token_expires: not a date such as 2026-12-31 (got %s)", o.TokenExpires)
 		}
 	}
