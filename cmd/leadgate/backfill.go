@@ -83,7 +83,7 @@ func (b *backfiller) run(ctx context.Context, r backfillRequest) (answer backfil
 	}
 	began, state := time.Now(), r.State
 	for {
-		if stat := b.journal.Stat(); stat.Uncommitted > stat.MaxBytes/4 {
+		if !room(b.journal) {
 			err = &busyError{5 * time.Second, "the journal holds much that is not counted yet"}
 		}
 		var listing pending.Listing

@@ -94,6 +94,9 @@ func (a *app) backfillAlone(ctx context.Context, s *Settings, request backfillRe
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
 	acceptor := ingest.NewAcceptor(s.Intakes, log)
+	if err := rankAfter(acceptor, log); err != nil {
+		return err
+	}
 	fetcher, err := s.newFetcher(tasks, acceptor, a.logger(s.Log), time.Now, nil)
 	if err != nil {
 		return err
@@ -101,7 +104,8 @@ func (a *app) backfillAlone(ctx context.Context, s *Settings, request backfillRe
 	defer func() { err = errors.Join(err, fetcher.Close()) }()
 	b := &backfiller{settings: s, conn: st.conn, journal: log, fetcher: fetcher, decoders: acceptor.Decoders()}
 	return a.backfillAll(ctx, request, "no gateway runs: they are in the journal, and counted when it is started", func(request backfillRequest) (backfillAnswer, error) {
-		return b.run(ctx, request)
+		answer, err := b.run(ctx, request)
+		return answer, alone(log, err)
 	})
 }
 

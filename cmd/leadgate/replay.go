@@ -111,7 +111,7 @@ func (r *replayer) run(ctx context.Context, request replayRequest) (replayAnswer
 		answer.Expired = answer.Matched - kept
 		return answer, nil
 	}
-	if !r.room() {
+	if !room(r.journal) {
 		return answer, &busyError{5 * time.Second, "the journal holds much that is not counted yet; try again later, from the same place"}
 	}
 	limit := request.Limit
@@ -136,7 +136,7 @@ func (r *replayer) run(ctx context.Context, request replayRequest) (replayAnswer
 			return answer, err
 		}
 		last := list[n-1].ID
-		if list = list[n:]; len(list) > 0 && (time.Since(began) > replayTime || !r.room()) || len(list) == 0 && more {
+		if list = list[n:]; len(list) > 0 && (time.Since(began) > replayTime || !room(r.journal)) || len(list) == 0 && more {
 			answer.Next = last
 			return answer, nil
 		}
@@ -202,9 +202,18 @@ func (a *replayAnswer) expired(id string) {
 
 // room tells whether less than a quarter of the journal's budget waits to be
 // counted: the rest is for what comes in by the door.
-func (r *replayer) room() bool {
-	stat := r.journal.Stat()
+func room(log *journal.Log) bool {
+	stat := log.Stat()
 	return stat.Uncommitted <= stat.MaxBytes/4
+}
+
+// alone ends a wait for room in a journal that nobody counts.
+func alone(log *journal.Log, err error) error {
+	var busy *busyError
+	if errors.As(err, &busy) && !room(log) {
+		return errors.New("the journal holds much that is not counted yet, and no gateway runs that counts it: start it, then ask again")
+	}
+	return err
 }
 
 // serve is POST /api/v1/deliveries/replay.

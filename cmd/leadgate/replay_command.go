@@ -100,7 +100,8 @@ func (a *app) replayAlone(ctx context.Context, s *Settings, request replayReques
 	defer func() { err = errors.Join(err, st.Close()) }()
 	r := &replayer{settings: s, conn: st.conn, journal: log}
 	return a.replayAll(ctx, request, "no gateway runs: they are in the journal, and counted when it is started", func(request replayRequest) (replayAnswer, error) {
-		return r.run(ctx, request)
+		answer, err := r.run(ctx, request)
+		return answer, alone(log, err)
 	})
 }
 

@@ -140,6 +140,7 @@ func TestSenders_Invalid(t *testing.T) {
 		"senders[0].from":                  {"ignore": true},
 		"fields: Kunde":                    {"from": "*", "fields": map[string]string{"Kunde": "nam"}},
 		"fields: a label without letters":  {"from": "*", "fields": map[string]string{"--": "name"}},
+		"fields: two labels that differ":   {"from": "*", "fields": map[string]string{"Ihr Name": "name", "ihr name:": "company"}},
 		"patterns: phone: needs one group": {"from": "*", "patterns": map[string]string{"phone": "[0-9]+"}},
 		"patterns: phone: error parsing":   {"from": "*", "patterns": map[string]string{"phone": "("}},
 		"set: email is each lead's own":    {"from": "*", "set": map[string]string{"email": "a@example.com"}},

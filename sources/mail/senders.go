@@ -3,6 +3,7 @@ package mail
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -70,10 +71,13 @@ func newSender(o SenderOptions) (*sender, error) {
 	if o.Robot != nil && o.From == "" {
 		return nil, errors.New("robot: needs from, which says of whom")
 	}
-	for label, role := range o.Fields {
-		key := normalize.Key(label)
+	for _, label := range slices.Sorted(maps.Keys(o.Fields)) {
+		role, key := o.Fields[label], normalize.Key(label)
 		if key == "" {
 			return nil, fmt.Errorf("fields: a label without letters (got %q)", label)
+		}
+		if _, twice := s.labels[key]; twice {
+			return nil, fmt.Errorf("fields: two labels that differ in no letter (got %q)", label)
 		}
 		if role == asAnswer {
 			s.labels[key] = asAnswer
