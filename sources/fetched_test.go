@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/leadgate/leadgate/ingest"
 	"github.com/leadgate/leadgate/sources"
 )
 
@@ -13,7 +12,7 @@ func TestTypes_Fetched(t *testing.T) {
 	t.Parallel()
 	fetched := 0
 	for _, typ := range sources.Types() {
-		config := ingest.SourceConfig{Name: "s", Type: typ.Name, Workspace: "w", Secrets: []string{secret}, Currency: "USD"}
+		config := configOf(typ.Name)
 		in, err := sources.New(config)
 		if err != nil {
 			t.Errorf("%s: %v", typ.Name, err)

@@ -48,8 +48,8 @@ func (s *Settings) newFetcher(
 }
 
 // savePending is the drain's: what a batch's events have yet to be asked for.
-func (g *gateway) savePending(_ context.Context, events []ingest.Event) error {
-	return g.pending.Save(events)
+func (g *gateway) savePending(ctx context.Context, events []ingest.Event) error {
+	return g.fetcher.Save(ctx, events)
 }
 
 func (g *gateway) pendingStats() map[string]metric.PendingStat {

@@ -50,6 +50,16 @@ func (a *asker) spent(t Task, now time.Time) bool {
 
 // giveUp tells the journal that there is no answer.
 func (a *asker) giveUp(ctx context.Context, t Task) {
+	if err := a.quarantine(ctx, t); err != nil {
+		a.notKept(t, err)
+		return
+	}
+	a.done(t)
+}
+
+// quarantine puts a delivery in the journal that says why a task is not asked for
+// any more.
+func (a *asker) quarantine(ctx context.Context, t Task) error {
 	text := t.Text
 	if text == "" {
 		text = string(t.Problem)
@@ -58,13 +68,12 @@ func (a *asker) giveUp(ctx context.Context, t Task) {
 		ingest.FetchErrorHeader: text, ingest.EventKindHeader: string(t.Kind), ingest.EventKeyHeader: t.Key,
 	})
 	if err != nil {
-		a.notKept(t, err)
-		return
+		return err
 	}
 	a.opts.Observe(a.source, GivenUp)
 	a.log.Error("what was announced cannot be fetched and is given up: it is in quarantine, from where a replay asks again",
 		"kind", t.Ref.Kind, "event", t.ID, "attempts", t.Attempts, "err", text)
-	a.done(t)
+	return nil
 }
 
 // paused returns until when nothing may be asked, and whether only one may be.

@@ -132,6 +132,39 @@ func (w *Worker) Run(ctx context.Context) {
 	}
 }
 
+// Save makes durable what events have yet to be asked for. Where the store has no
+// room for more, what is announced goes to quarantine, from where a replay asks
+// again: one source whose token stays refused must not hold up what all the others
+// count. It may be repeated.
+func (w *Worker) Save(ctx context.Context, events []ingest.Event) error {
+	err := w.opts.Store.Save(events)
+	if !errors.Is(err, ErrFull) {
+		return err
+	}
+	now := w.opts.Now().UTC().Truncate(time.Microsecond)
+	for i := range events {
+		if events[i].Fetch == nil {
+			continue
+		}
+		// One by one, for some may be known already, and need no room.
+		if err := w.opts.Store.Save(events[i : i+1]); err == nil {
+			continue
+		} else if !errors.Is(err, ErrFull) {
+			return err
+		}
+		a, ok := w.askers[events[i].Source]
+		if !ok {
+			continue
+		}
+		t := taskOf(&events[i], now)
+		t.Text = "too many leads wait to be fetched; mend what they wait for, and replay this"
+		if err := a.quarantine(ctx, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Close drops idle connections.
 func (w *Worker) Close() error {
 	if w.transport != nil {

@@ -309,6 +309,35 @@ func TestWorker_Throttled(t *testing.T) {
 	})
 }
 
+// A store without room holds nobody up: what does not fit can be replayed.
+func TestWorker_SaveBeyondTheBound(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, t.TempDir(), func(string, int) (int, string) { return 401, "" })
+		b.store.opts.MaxTasks = 2
+		events := []ingest.Event{announced("1"), announced("2"), announced("3"), announced("4")}
+		for range 2 { // it may be repeated
+			if err := b.worker.Save(t.Context(), events); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.mu.Lock()
+		kept := len(b.kept)
+		for _, d := range b.kept {
+			if d.Header.Get(ingest.FetchErrorHeader) == "" || d.Source != "ads" || d.Method != ingest.Fetched {
+				t.Errorf("kept %+v", d)
+			}
+		}
+		b.mu.Unlock()
+		if kept != 4 { // two, twice: they count once, by their key
+			t.Errorf("%d are in quarantine", kept)
+		}
+		if left := b.close(); left["ads"].Tasks != 2 {
+			t.Errorf("left: %+v", left)
+		}
+	})
+}
+
 // Whatever goes wrong on the way, the task stays.
 func TestWorker_LosesNothing(t *testing.T) {
 	t.Parallel()
