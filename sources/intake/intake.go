@@ -8,7 +8,9 @@ package intake
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/leadgate/leadgate/ingest"
 )
@@ -147,7 +149,7 @@ func (c *check) event(e *ingest.Event, d *ingest.Delivery) error {
 }
 
 func (c *check) stamp(e *ingest.Event, d *ingest.Delivery) {
-	e.Workspace, e.Source = c.config.Workspace, c.config.Name
+	e.Workspace, e.Source, e.Key = c.config.Workspace, c.config.Name, storable(e.Key)
 	e.DeliveryID, e.ReceivedAt = d.ID, d.ReceivedAt
 	e.ID = ingest.EventID(e.Workspace, e.Source, e.Kind, e.Key)
 	switch {
@@ -165,4 +167,14 @@ func (c *check) stamp(e *ingest.Event, d *ingest.Delivery) {
 	if e.Version == 0 {
 		e.Version = d.Rank()
 	}
+}
+
+// storable returns a key that is one line of text, which it nearly always is;
+// one that is not is told from all others by its digest.
+func storable(key string) string {
+	odd := func(r rune) bool { return r < ' ' || r == 0x7f || r == utf8.RuneError || r == 0xFFFE || r == 0xFFFF }
+	if strings.IndexFunc(key, odd) < 0 {
+		return key
+	}
+	return "digest:" + ingest.Digest(key)
 }

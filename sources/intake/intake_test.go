@@ -58,6 +58,24 @@ func TestDecode_Stamps(t *testing.T) {
 	}
 }
 
+// A key that cannot be stored as it is still tells its event from others.
+func TestDecode_OddKeys(t *testing.T) {
+	t.Parallel()
+	seen := make(map[string]string)
+	for _, key := range []string{"a", "a b", "ä", "a\x00", "a\x00\x00", "a\xff", "a\nb", "\ufffe"} {
+		event := lead(ingest.Lead{})
+		event.Key = key
+		e := one(t, event)
+		if strings.ContainsAny(e.Key, "\x00\n\xff\ufffe") || len(key) == 1 && e.Key != key {
+			t.Errorf("%q became %q", key, e.Key)
+		}
+		if other, ok := seen[e.ID]; ok {
+			t.Errorf("%q and %q are one event", key, other)
+		}
+		seen[e.ID] = key
+	}
+}
+
 func TestDecode_Future(t *testing.T) {
 	t.Parallel()
 	event := lead(ingest.Lead{})
