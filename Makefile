@@ -90,7 +90,7 @@ fuzz: ## each fuzz target for FUZZTIME (10s), on FUZZPROCS processors (all)
 	@failed=; for package in $$(go list ./...); do \
 	  for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
 	    echo "$$package $$target"; \
-	    go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $(if $(FUZZPROCS),-parallel $(FUZZPROCS)) $$package || failed="$$failed $$target"; \
+	    go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $(if $(FUZZPROCS),-parallel $(FUZZPROCS)) $$package || failed="$$failed $$target"; \
 	  done; \
 	done; \
 	test -z "$$failed" || { echo "failed:$$failed; what made them fail stays in testdata/fuzz, as a test" >&2; exit 1; }
