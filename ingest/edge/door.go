@@ -12,6 +12,7 @@ import (
 // those that have not spoken yet, nor end those that do not end.
 type door struct {
 	net.Listener
+	bodies *bodies
 	mu     sync.Mutex
 	open   map[*conn]struct{}
 	closed bool
@@ -65,18 +66,41 @@ func (d *door) count() int {
 type conn struct {
 	net.Conn
 	door   *door
+	body   held
 	spoke  atomic.Bool // it has sent something
 	linger atomic.Bool // it was refused while still sending
 	once   sync.Once
 }
 
-// Read implements net.Conn.
+// Read implements net.Conn. It waits while too much is in hand (see bodies).
 func (c *conn) Read(p []byte) (int, error) {
+	if err := c.door.bodies.wait(&c.body); err != nil {
+		return 0, err
+	}
 	n, err := c.Conn.Read(p)
 	if n > 0 && !c.spoke.Load() {
 		c.spoke.Store(true)
 	}
+	c.door.bodies.read(&c.body, n)
 	return n, err
+}
+
+// Write implements net.Conn: what is answered is not in hand any more.
+func (c *conn) Write(p []byte) (int, error) {
+	c.door.bodies.answered(&c.body)
+	return c.Conn.Write(p)
+}
+
+// SetReadDeadline implements net.Conn.
+func (c *conn) SetReadDeadline(t time.Time) error {
+	c.body.deadline = t
+	return c.Conn.SetReadDeadline(t)
+}
+
+// SetDeadline implements net.Conn.
+func (c *conn) SetDeadline(t time.Time) error {
+	c.body.deadline = t
+	return c.Conn.SetDeadline(t)
 }
 
 // How long and how much a refused sender may go on.
@@ -96,6 +120,7 @@ func (c *conn) Close() (err error) {
 			}
 		}
 		err = c.Conn.Close()
+		c.door.bodies.closed(&c.body)
 		c.door.mu.Lock()
 		delete(c.door.open, c)
 		c.door.mu.Unlock()

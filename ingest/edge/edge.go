@@ -28,6 +28,7 @@ type Edge struct {
 	// that spends a few bytes of traffic must not spend a thousand times as
 	// much of our memory as often as it likes.
 	inflated chan struct{}
+	bodies   bodies
 
 	captured string // the URL that the one request of Once has, if not the door's
 
@@ -67,6 +68,8 @@ func New(o Options) (*Edge, error) {
 	}
 	e.apiSlot = make(chan struct{}, e.o.APIConcurrency)
 	e.inflated = make(chan struct{}, e.o.InflateConcurrency)
+	e.bodies.largest = e.largestBody()
+	e.bodies.limit = max(e.o.MaxReceiving, bodiesAtOnce*e.bodies.largest)
 	e.requests, e.cut = context.WithCancel(context.Background())
 	e.app = fiber.New(fiber.Config{
 		CaseSensitive: true, StrictRouting: true,
@@ -191,6 +194,15 @@ func (e *Edge) maxBody(source string) int64 {
 		}
 	}
 	return defaultMaxBody
+}
+
+// largestBody is the largest that any source takes.
+func (e *Edge) largestBody() int64 {
+	largest := e.maxBody("")
+	for _, name := range e.o.Acceptor.Sources() {
+		largest = max(largest, e.maxBody(name))
+	}
+	return largest
 }
 
 // sourceOf returns the source that a request's target names, "" if it names

@@ -49,6 +49,11 @@ type Options struct {
 	// others wait, for RequestTimeout at most [32].
 	InflateConcurrency int
 
+	// MaxReceiving is how many bytes of large requests are in hand at once, in
+	// all connections together; others wait, for ReadTimeout at most [256 MiB, and
+	// at least four of the largest body].
+	MaxReceiving int64
+
 	// SourceLimit counts by source, AddressLimit by address; nil is no limit.
 	SourceLimit, AddressLimit Limiter
 
@@ -131,6 +136,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.InflateConcurrency <= 0 {
 		o.InflateConcurrency = 32
+	}
+	if o.MaxReceiving <= 0 {
+		o.MaxReceiving = bodiesLimit
 	}
 	if o.Ready == nil {
 		o.Ready = func() error { return nil }
