@@ -20,7 +20,7 @@ func Bearer(token string) map[string]string {
 func RetryAfter(r ingest.Response) time.Duration {
 	text := strings.TrimSpace(r.Header.Get("Retry-After"))
 	if seconds, err := strconv.Atoi(text); err == nil && seconds >= 0 {
-		return min(time.Duration(seconds)*time.Second, longestWait)
+		return time.Duration(min(seconds, int(longestWait/time.Second))) * time.Second
 	}
 	if at, err := time.Parse(time.RFC1123, text); err == nil && at.After(r.At) {
 		return min(at.Sub(r.At), longestWait)

@@ -154,7 +154,7 @@ func hubSpotFailure(r ingest.Response) error {
 // hubSpotInterval is the time that a limit is for.
 func hubSpotInterval(r ingest.Response) time.Duration {
 	if ms, err := strconv.Atoi(r.Header.Get("X-Hubspot-Ratelimit-Interval-Milliseconds")); err == nil && ms > 0 {
-		return min(time.Duration(ms)*time.Millisecond, time.Hour)
+		return time.Duration(min(int64(ms), time.Hour.Milliseconds())) * time.Millisecond
 	}
 	return 10 * time.Second
 }
