@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/leadgate/leadgate/sources"
 )
 
 const inspectConfig = `
@@ -129,5 +131,18 @@ func TestInspect_URLThatWasSigned(t *testing.T) {
 	moved := strings.Replace(string(text), "https://mycompany.com/", "https://other.example/", 1)
 	if lines, _ := inspectRun(t, moved, "--source", "phone", "-"); lines[0].Verified || lines[0].Answer.Status != 401 {
 		t.Errorf("another URL: %+v", lines[0])
+	}
+}
+
+func TestSources_ListsEveryType(t *testing.T) {
+	t.Parallel()
+	code, out, errs := call(t, nil, "sources")
+	if code != 0 || errs != "" {
+		t.Fatalf("exit code %d: %s", code, errs)
+	}
+	for _, typ := range sources.Types() {
+		if !strings.Contains(out, "│ "+typ.Name+" ") {
+			t.Errorf("%s is not listed", typ.Name)
+		}
 	}
 }

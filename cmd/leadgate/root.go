@@ -41,7 +41,7 @@ disk before it answers, counts it once, and tells what a lead cost.`,
 	})
 	root.AddCommand(
 		a.serveCommand(), a.configCommand(), a.migrateCommand(), a.doctorCommand(), a.clickhouseCommand(),
-		a.versionCommand(), a.sqlCommand(), a.importCommand(), a.reportCommand(), a.inspectCommand(),
+		a.versionCommand(), a.sqlCommand(), a.importCommand(), a.reportCommand(), a.inspectCommand(), a.sourcesCommand(),
 		a.deliveriesCommand(), a.quarantineCommand(), a.journalCommand(), a.dedupeCommand(), a.reconcileCommand(),
 		a.pendingCommand(), a.backfillCommand(),
 	)
