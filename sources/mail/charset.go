@@ -2,8 +2,10 @@ package mail
 
 import (
 	"bytes"
+	"cmp"
 	"io"
 	"mime"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -67,8 +69,16 @@ func guessCharset(text []byte) string {
 	if i := bytes.IndexFunc(text, func(c rune) bool { return c == utf8.RuneError }); i < 0 {
 		return "utf-8"
 	}
-	best, err := chardet.NewTextDetector().DetectBest(text)
-	if err != nil || best.Confidence < 30 {
+	// Not DetectBest: of two that are as likely it takes whichever comes first out
+	// of its goroutines, and the same bytes must mean the same.
+	likely, err := chardet.NewTextDetector().DetectAll(text)
+	if err != nil {
+		return ""
+	}
+	best := slices.MaxFunc(likely, func(a, b chardet.Result) int {
+		return cmp.Or(cmp.Compare(a.Confidence, b.Confidence), cmp.Compare(b.Charset, a.Charset))
+	})
+	if best.Confidence < 30 {
 		return ""
 	}
 	return best.Charset
