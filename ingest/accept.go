@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -63,9 +62,6 @@ func (a *Acceptor) Intake(name string) (*Intake, error) {
 	}
 	return intake, nil
 }
-
-// Sources returns the names of the intakes, in no order.
-func (a *Acceptor) Sources() []string { return slices.Collect(maps.Keys(a.intakes)) }
 
 // Accept verifies and keeps d. It answers Answer{} (no status) where the
 // sender wants nothing of its own. It may change d's header and body to

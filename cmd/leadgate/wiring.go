@@ -243,6 +243,7 @@ func (g *gateway) openEdge() error {
 			}
 			return int64(s.HTTP.MaxBody)
 		},
+		LargestBody: s.largestBody(),
 		ReadTimeout: time.Duration(s.HTTP.ReadTimeout), WriteTimeout: time.Duration(s.HTTP.WriteTimeout),
 		IdleTimeout: time.Duration(s.HTTP.IdleTimeout), RequestTimeout: time.Duration(s.HTTP.RequestTimeout),
 		SourceLimit: bySource, AddressLimit: byAddress,

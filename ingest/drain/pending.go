@@ -2,6 +2,7 @@ package drain
 
 import (
 	"context"
+	"slices"
 
 	"github.com/leadgate/leadgate/ingest"
 )
@@ -33,16 +34,11 @@ func (d *Drain) keepPending(stop, work context.Context, b *batch, written ingest
 			refused[o.Delivery.ID] = true
 		}
 	}
-	kept := events[:0]
-	for _, e := range events {
-		if !refused[e.DeliveryID] {
-			kept = append(kept, e)
-		}
-	}
-	if len(kept) == 0 {
+	events = slices.DeleteFunc(events, func(e ingest.Event) bool { return refused[e.DeliveryID] })
+	if len(events) == 0 {
 		return nil
 	}
-	return d.retry(stop, work, PendingStage, 0, func(ctx context.Context) error { return d.opts.Pending(ctx, kept) })
+	return d.retry(stop, work, PendingStage, 0, func(ctx context.Context) error { return d.opts.Pending(ctx, events) })
 }
 
 // asks tells whether to ask for the whole of an item's event: if it is news, if

@@ -68,7 +68,7 @@ func New(o Options) (*Edge, error) {
 	}
 	e.apiSlot = make(chan struct{}, e.o.APIConcurrency)
 	e.inflated = make(chan struct{}, e.o.InflateConcurrency)
-	e.bodies.largest = e.largestBody()
+	e.bodies.largest = max(e.o.LargestBody, e.maxBody(""))
 	e.bodies.limit = max(e.o.MaxReceiving, bodiesAtOnce*e.bodies.largest)
 	e.requests, e.cut = context.WithCancel(context.Background())
 	e.app = fiber.New(fiber.Config{
@@ -194,15 +194,6 @@ func (e *Edge) maxBody(source string) int64 {
 		}
 	}
 	return defaultMaxBody
-}
-
-// largestBody is the largest that any source takes.
-func (e *Edge) largestBody() int64 {
-	largest := e.maxBody("")
-	for _, name := range e.o.Acceptor.Sources() {
-		largest = max(largest, e.maxBody(name))
-	}
-	return largest
 }
 
 // sourceOf returns the source that a request's target names, "" if it names

@@ -49,6 +49,8 @@ type Options struct {
 	// others wait, for RequestTimeout at most [32].
 	InflateConcurrency int
 
+	// LargestBody is the largest that MaxBody tells of any source [that of ""].
+	LargestBody int64
 	// MaxReceiving is how many bytes of large requests are in hand at once, in
 	// all connections together; others wait, for ReadTimeout at most [256 MiB, and
 	// at least four of the largest body].
