@@ -18,32 +18,15 @@ import (
 // Besides those its option is:
 //
 //	fields   meaning -> name of the field, where the name does not say it
-type Snapchat struct {
-	*timedGuard
-	config  ingest.SourceConfig
-	mapping *fields.Mapping
-}
-
-type snapchatOptions struct {
-	timedOptions
-	Fields map[string]string `json:"fields"`
-}
+type Snapchat struct{ *timedForm }
 
 // NewSnapchat is the constructor of the type "snapchat".
 func NewSnapchat(config ingest.SourceConfig) (ingest.Source, error) {
-	var options snapchatOptions
-	if err := config.DecodeOptions(&options); err != nil {
-		return nil, err
-	}
-	guard, err := newTimedGuard(config, options.timedOptions)
+	form, err := openTimedForm(config)
 	if err != nil {
 		return nil, err
 	}
-	mapping, err := fields.NewMapping(options.Fields)
-	if err != nil {
-		return nil, err
-	}
-	return &Snapchat{timedGuard: guard, config: config, mapping: mapping}, nil
+	return &Snapchat{form}, nil
 }
 
 // Verify checks the signature, or the secret.

@@ -21,32 +21,15 @@ import (
 // Besides those of timedOptions its option is:
 //
 //	fields   meaning -> name of the question, where the name does not say it
-type TikTok struct {
-	*timedGuard
-	config  ingest.SourceConfig
-	mapping *fields.Mapping
-}
-
-type tiktokOptions struct {
-	timedOptions
-	Fields map[string]string `json:"fields"`
-}
+type TikTok struct{ *timedForm }
 
 // NewTikTok is the constructor of the type "tiktok".
 func NewTikTok(config ingest.SourceConfig) (ingest.Source, error) {
-	var options tiktokOptions
-	if err := config.DecodeOptions(&options); err != nil {
-		return nil, err
-	}
-	guard, err := newTimedGuard(config, options.timedOptions)
+	form, err := openTimedForm(config)
 	if err != nil {
 		return nil, err
 	}
-	mapping, err := fields.NewMapping(options.Fields)
-	if err != nil {
-		return nil, err
-	}
-	return &TikTok{timedGuard: guard, config: config, mapping: mapping}, nil
+	return &TikTok{form}, nil
 }
 
 // Verify checks the signature, or the token.

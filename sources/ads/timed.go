@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/leadgate/leadgate/ingest"
+	"github.com/leadgate/leadgate/sources/fields"
 	"github.com/leadgate/leadgate/sources/signature"
 )
 
@@ -30,6 +31,32 @@ type timedGuard struct {
 	secrets   []string
 	mode      string
 	tolerance time.Duration
+}
+
+// timedForm is a lead form of such a sender: its guard, and what its fields mean.
+type timedForm struct {
+	*timedGuard
+	config  ingest.SourceConfig
+	mapping *fields.Mapping
+}
+
+func openTimedForm(config ingest.SourceConfig) (*timedForm, error) {
+	var options struct {
+		timedOptions
+		Fields map[string]string `json:"fields"` // meaning -> name of the field
+	}
+	if err := config.DecodeOptions(&options); err != nil {
+		return nil, err
+	}
+	guard, err := newTimedGuard(config, options.timedOptions)
+	if err != nil {
+		return nil, err
+	}
+	mapping, err := fields.NewMapping(options.Fields)
+	if err != nil {
+		return nil, err
+	}
+	return &timedForm{timedGuard: guard, config: config, mapping: mapping}, nil
 }
 
 const (
