@@ -12,21 +12,23 @@ import (
 // Config is the whole configuration, as config.example.yaml documents it.
 // It is the only struct with YAML tags; the rooms take Options of their own.
 type Config struct {
-	Listen     string           `yaml:"listen"`
-	PublicURL  string           `yaml:"public_url"`
-	DataDir    string           `yaml:"data_dir"`
-	Log        LogConfig        `yaml:"log"`
-	HTTP       HTTPConfig       `yaml:"http"`
-	API        APIConfig        `yaml:"api"`
-	Limits     LimitsConfig     `yaml:"limits"`
-	Journal    JournalConfig    `yaml:"journal"`
-	Drain      DrainConfig      `yaml:"drain"`
-	Dedupe     DedupeConfig     `yaml:"dedupe"`
-	Redis      RedisConfig      `yaml:"redis"`
-	ClickHouse ClickHouseConfig `yaml:"clickhouse"`
-	Deliveries DeliveriesConfig `yaml:"deliveries"`
-	Costs      CostsConfig      `yaml:"costs"`
-	Sources    []SourceConfig   `yaml:"sources"`
+	Listen    string `yaml:"listen"`
+	PublicURL string `yaml:"public_url"`
+	DataDir   string `yaml:"data_dir"`
+	// DebugListen serves profiles; empty: nobody does.
+	DebugListen string           `yaml:"debug_listen"`
+	Log         LogConfig        `yaml:"log"`
+	HTTP        HTTPConfig       `yaml:"http"`
+	API         APIConfig        `yaml:"api"`
+	Limits      LimitsConfig     `yaml:"limits"`
+	Journal     JournalConfig    `yaml:"journal"`
+	Drain       DrainConfig      `yaml:"drain"`
+	Dedupe      DedupeConfig     `yaml:"dedupe"`
+	Redis       RedisConfig      `yaml:"redis"`
+	ClickHouse  ClickHouseConfig `yaml:"clickhouse"`
+	Deliveries  DeliveriesConfig `yaml:"deliveries"`
+	Costs       CostsConfig      `yaml:"costs"`
+	Sources     []SourceConfig   `yaml:"sources"`
 }
 
 // LogConfig says what is logged to standard error and how.

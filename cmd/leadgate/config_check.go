@@ -76,6 +76,9 @@ func (c Config) checkHTTP(problems *Problems) {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.HasSuffix(c.PublicURL, "/") {
 		problems.add("public_url", "not an http or https URL without a trailing slash (got %s)", c.PublicURL)
 	}
+	if c.DebugListen != "" && !loopback(c.DebugListen) {
+		problems.add("debug_listen", "not host:port of this machine alone, as in 127.0.0.1:6060: profiles are not for the world (got %s)", c.DebugListen)
+	}
 	if c.DataDir == "" {
 		problems.add("data_dir", "a directory is needed (got nothing)")
 	}

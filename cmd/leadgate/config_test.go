@@ -62,6 +62,7 @@ func TestConfig_AllProblemsAtOnce(t *testing.T) {
 	t.Parallel()
 	path := writeConfig(t, `
 listen: nowhere
+debug_listen: 0.0.0.0:6060
 public_url: ftp://x/
 log: {level: loud}
 limits: {per_source: often}
@@ -87,7 +88,7 @@ sources:
 		t.Fatal("no problem was found")
 	}
 	for _, want := range []string{
-		"listen: not host:port (got nowhere)", "public_url: ", "log.level: ", "limits.per_source: ",
+		"listen: not host:port (got nowhere)", "debug_listen: not host:port of this machine alone", "public_url: ", "log.level: ", "limits.per_source: ",
 		"http.trusted_proxies[0]: ", "http.max_body: ", "journal.max_bytes: ", "redis.url: ", "api.keys[0]: ",
 		"costs.rules[0].per: ", "costs.rules[0].price: ", "costs.rules[0].currency: ", "costs.rules[0].from: ",
 		"sources[0].name: ", "sources[0].default_region: ", "sources[0].timezone: ", "sources[0].currency: ",

@@ -93,6 +93,9 @@ func (a *app) open(ctx context.Context, g *gateway) error {
 		return err
 	}
 	g.onClose(func() error { return ignoreClosed(g.listener.Close()) })
+	if err := g.openDebug(ctx); err != nil {
+		return err
+	}
 	options := s.journalOptions()
 	options.Log = g.log
 	g.journal, err = journal.Open(g.hooks.journal(options))
