@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"text/template"
+	"text/template/parse"
 	"time"
 )
 
@@ -88,16 +88,12 @@ func (p Params) render(name, text string) (Migration, error) {
 	if err != nil {
 		return Migration{}, fmt.Errorf("no number: %w", err)
 	}
-	t, err := template.New(name).Funcs(p.functions()).Parse(text)
+	filled, err := fill(name, text, p.functions())
 	if err != nil {
 		return Migration{}, err
 	}
-	var b strings.Builder
-	if err := t.Execute(&b, nil); err != nil {
-		return Migration{}, err
-	}
 	m := Migration{Version: version, Name: name}
-	for statement := range strings.SplitSeq(b.String(), ";\n") {
+	for statement := range strings.SplitSeq(filled, ";\n") {
 		if statement = strings.TrimSpace(statement); statement != "" {
 			m.Statements = append(m.Statements, statement)
 		}
@@ -105,48 +101,106 @@ func (p Params) render(name, text string) (Migration, error) {
 	return m, nil
 }
 
+// fill puts in what the actions of a template stand for: {{name "argument" …}}.
+// Executing templates would be the library's part, but a program that can do so
+// keeps every exported method of every type that it links, for the template
+// might name it: a third of the gateway's size.
+func fill(name, text string, functions map[string]function) (string, error) {
+	known := make(map[string]any, len(functions))
+	for name := range functions {
+		known[name] = true
+	}
+	trees, err := parse.Parse(name, text, "{{", "}}", known)
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	for _, node := range trees[name].Root.Nodes {
+		part, err := expand(node, functions)
+		if err != nil {
+			return "", err
+		}
+		b.WriteString(part)
+	}
+	return b.String(), nil
+}
+
+// function gives what stands in the place of an action.
+type function struct {
+	args int
+	text func(args []string) string
+}
+
+func expand(node parse.Node, functions map[string]function) (string, error) {
+	switch n := node.(type) {
+	case *parse.TextNode:
+		return string(n.Text), nil
+	case *parse.ActionNode:
+		if len(n.Pipe.Cmds) != 1 || len(n.Pipe.Decl) > 0 {
+			break
+		}
+		words := n.Pipe.Cmds[0].Args
+		called, ok := words[0].(*parse.IdentifierNode)
+		if !ok {
+			break
+		}
+		var args []string
+		for _, word := range words[1:] {
+			if text, ok := word.(*parse.StringNode); ok {
+				args = append(args, text.Text)
+			}
+		}
+		if f := functions[called.Ident]; len(args) == f.args && len(words) == 1+f.args {
+			return f.text(args), nil
+		}
+	}
+	return "", fmt.Errorf("cannot be filled in: %s", node)
+}
+
 // dedupWindow is how many inserts back, per table and partition, a repeated
 // token is recognised. A batch is retried until it is in, so its repetitions
 // are close together; this is a hundred times more than can be in between.
 const dedupWindow = 10_000
 
-func (p Params) functions() template.FuncMap {
+func (p Params) functions() map[string]function {
 	onCluster := ""
 	if p.Cluster != "" {
 		onCluster = " ON CLUSTER " + p.Cluster
 	}
 	qualified := func(name string) string { return p.Database + "." + name }
-	return template.FuncMap{
-		"name":      qualified,
-		"onCluster": func() string { return onCluster },
-		"table": func(name string) string {
+	return map[string]function{
+		"name":      {1, func(args []string) string { return qualified(args[0]) }},
+		"onCluster": {0, func([]string) string { return onCluster }},
+		"table": {1, func(args []string) string {
 			if p.Cluster != "" {
-				name += "_local"
+				return qualified(args[0] + "_local")
 			}
-			return qualified(name)
-		},
-		"replacing": func(version string) string {
+			return qualified(args[0])
+		}},
+		"replacing": {1, func(args []string) string {
 			if p.Cluster != "" {
-				return fmt.Sprintf("ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', %s)", version)
+				return fmt.Sprintf("ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', %s)", args[0])
 			}
-			return fmt.Sprintf("ReplacingMergeTree(%s)", version)
-		},
-		"settings": func() string {
+			return fmt.Sprintf("ReplacingMergeTree(%s)", args[0])
+		}},
+		"settings": {0, func([]string) string {
 			durable := "fsync_after_insert = 1, fsync_part_directory = 1"
 			if p.Cluster != "" {
 				return fmt.Sprintf("replicated_deduplication_window = %d, replicated_deduplication_window_seconds = 2592000,\n    %s", dedupWindow, durable)
 			}
 			return fmt.Sprintf("non_replicated_deduplication_window = %d, %s", dedupWindow, durable)
-		},
-		"distributed": func(name, shardBy string) string {
+		}},
+		"distributed": {2, func(args []string) string {
 			if p.Cluster == "" {
 				return ""
 			}
+			name, shardBy := args[0], args[1]
 			return fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s%s AS %s_local\nENGINE = Distributed(%s, %s, %s_local, %s);\n",
 				qualified(name), onCluster, qualified(name), p.Cluster, p.Database, name, shardBy)
-		},
+		}},
 		// A Distributed table does not learn of its local tables' columns.
-		"addColumn": func(name, column string) string {
+		"addColumn": {2, func(args []string) string {
+			name, column := args[0], args[1]
 			text := fmt.Sprintf("ALTER TABLE %s%s ADD COLUMN IF NOT EXISTS %s;\n", qualified(name), onCluster, column)
 			if p.Cluster == "" {
 				return text
@@ -154,8 +208,8 @@ func (p Params) functions() template.FuncMap {
 			column, _, _ = strings.Cut(column, " CODEC(")
 			return strings.Replace(text, qualified(name), qualified(name)+"_local", 1) +
 				fmt.Sprintf("ALTER TABLE %s%s ADD COLUMN IF NOT EXISTS %s;\n", qualified(name), onCluster, column)
-		},
-		"rawTTL": func() string { return rawTTL(p.RawTTL) },
+		}},
+		"rawTTL": {0, func([]string) string { return rawTTL(p.RawTTL) }},
 	}
 }
 

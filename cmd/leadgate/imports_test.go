@@ -82,6 +82,10 @@ func TestImports_FollowTheLaw(t *testing.T) {
 			if from == "ingest" && !ours && !standard[imported] {
 				t.Errorf("ingest imports %s: only the standard library is allowed", imported)
 			}
+			// See schema.fill.
+			if imported == "text/template" || imported == "html/template" {
+				t.Errorf("%s imports %s, which has the program a third larger", from, imported)
+			}
 			// The benchmark's floor is fiber itself.
 			if strings.HasPrefix(imported, "github.com/gofiber/") && from != "ingest/edge" && from != "cmd/bench" {
 				t.Errorf("%s imports %s: only ingest/edge may know fiber", from, imported)
