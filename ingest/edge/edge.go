@@ -21,6 +21,7 @@ type Edge struct {
 	o       Options
 	app     *fiber.App
 	public  *url.URL
+	base    string // what stands before a request's target in its public URL
 	proxies []netip.Prefix
 	keys    [][sha256.Size]byte
 	apiSlot chan struct{}
@@ -35,6 +36,7 @@ type Edge struct {
 	// requests ends when those in flight have had their time.
 	requests context.Context
 	cut      context.CancelFunc
+	deadline deadline
 	refusing atomic.Bool // the journal did not keep the latest delivery
 
 	mu       sync.Mutex
@@ -71,6 +73,8 @@ func New(o Options) (*Edge, error) {
 	e.bodies.largest = max(e.o.LargestBody, e.maxBody(""))
 	e.bodies.limit = max(e.o.MaxReceiving, bodiesAtOnce*e.bodies.largest)
 	e.requests, e.cut = context.WithCancel(context.Background())
+	e.deadline = deadline{parent: e.requests, limit: e.o.RequestTimeout}
+	e.base = e.public.Scheme + "://" + e.public.Host + strings.TrimRight(e.public.EscapedPath(), "/")
 	e.app = fiber.New(fiber.Config{
 		CaseSensitive: true, StrictRouting: true,
 		DisableStartupMessage: true,

@@ -92,7 +92,10 @@ func (w *answer) send(c *fiber.Ctx) error {
 
 // authorize lets through who holds one of the keys, and only so many at once.
 func (e *Edge) authorize(c *fiber.Ctx) error {
-	if err := e.limit(c, e.o.AddressLimit, "address", e.clientOf(c).limitKey(), ""); err != nil {
+	var standing Result
+	err := e.limit(e.o.AddressLimit, "address", e.clientOf(c).limitKey(), "", &standing)
+	e.tellLimit(c, standing)
+	if err != nil {
 		return err
 	}
 	if !e.holdsKey(c.Get(fiber.HeaderAuthorization)) {

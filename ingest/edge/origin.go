@@ -17,7 +17,7 @@ import (
 func (e *Edge) allowOrigin(c *fiber.Ctx, intake *ingest.Intake) {
 	c.Vary(fiber.HeaderOrigin)
 	origin := c.Get(fiber.HeaderOrigin)
-	if !e.originAllowed(origin, intake.Config.AllowedHosts) {
+	if origin == "" || !e.originAllowed(origin, intake.Config.AllowedHosts) {
 		return
 	}
 	c.Set(fiber.HeaderAccessControlAllowOrigin, origin)

@@ -11,14 +11,22 @@ import (
 // client is who sent a request and under which URL, as far as it can be known
 // without believing anybody who is not trusted.
 type client struct {
-	addr netip.Addr
+	addr    netip.Addr
+	address string // addr as text
 	// proxied is set if the connection is from a trusted proxy.
 	proxied bool
 }
 
-// clientOf returns the right-most address that is not one of our proxies: all
-// to the left of it was written by that client and may be invented.
+// clientOf tells who sent the request.
 func (e *Edge) clientOf(c *fiber.Ctx) client {
+	found := e.nearestClient(c)
+	found.address = found.addr.String()
+	return found
+}
+
+// nearestClient returns the right-most address that is not one of our proxies:
+// all to the left of it was written by that client and may be invented.
+func (e *Edge) nearestClient(c *fiber.Ctx) client {
 	peer, _ := netip.AddrFromSlice(c.Context().RemoteIP())
 	found := client{addr: peer.Unmap()}
 	if !e.trusted(found.addr) {
@@ -69,7 +77,7 @@ func (cl client) limitKey() string {
 			return prefix.String()
 		}
 	}
-	return cl.addr.String()
+	return cl.address
 }
 
 // publicURL is the URL as the sender addressed it, in the sender's own
@@ -78,16 +86,17 @@ func (e *Edge) publicURL(c *fiber.Ctx, cl client) string {
 	if e.captured != "" {
 		return e.captured
 	}
-	scheme, host := e.public.Scheme, e.public.Host
-	if cl.proxied {
-		if proto := nearest(c, fiber.HeaderXForwardedProto); proto == "http" || proto == "https" {
-			scheme = proto
-		}
-		if name := nearest(c, fiber.HeaderXForwardedHost); saneHost(name) {
-			host = name
-		}
-	}
 	target := originForm(string(c.Request().Header.RequestURI()))
+	if !cl.proxied {
+		return e.base + target
+	}
+	scheme, host := e.public.Scheme, e.public.Host
+	if proto := nearest(c, fiber.HeaderXForwardedProto); proto == "http" || proto == "https" {
+		scheme = proto
+	}
+	if name := nearest(c, fiber.HeaderXForwardedHost); saneHost(name) {
+		host = name
+	}
 	return scheme + "://" + host + strings.TrimRight(e.public.EscapedPath(), "/") + target
 }
 

@@ -1,0 +1,44 @@
+package edge
+
+import (
+	"strconv"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// limit counts the request by key. nearest becomes the standing of the limit
+// that the client is nearer to.
+func (e *Edge) limit(l Limiter, name, key, source string, nearest *Result) error {
+	if l == nil {
+		return nil
+	}
+	r, err := l.Take(e.requests, key)
+	if err != nil || r.Limit <= 0 {
+		return nil //nolint:nilerr // what cannot be counted passes: a limit must not cost a lead
+	}
+	if nearest.Limit == 0 || r.Remaining < nearest.Remaining || !r.Allowed {
+		*nearest = r
+	}
+	if r.Allowed {
+		return nil
+	}
+	e.o.Metrics.Limited(source, name)
+	return errLimited
+}
+
+// tellLimit tells the client how it stands, in the RateLimit fields of
+// draft-ietf-httpapi-ratelimit-headers-07, section 5.
+func (e *Edge) tellLimit(c *fiber.Ctx, r Result) {
+	if r.Limit <= 0 {
+		return
+	}
+	left := r.Reset.Unix() - e.o.Now().Unix()
+	h := &c.Response().Header
+	var digits [20]byte
+	h.SetBytesV("RateLimit-Limit", strconv.AppendInt(digits[:0], r.Limit, 10))
+	h.SetBytesV("RateLimit-Remaining", strconv.AppendInt(digits[:0], r.Remaining, 10))
+	h.SetBytesV("RateLimit-Reset", strconv.AppendInt(digits[:0], max(0, left), 10))
+	if !r.Allowed {
+		h.SetBytesV(fiber.HeaderRetryAfter, strconv.AppendInt(digits[:0], max(1, left), 10))
+	}
+}
