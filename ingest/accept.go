@@ -7,12 +7,14 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
 
 // Appender is what accepting needs of a journal. A nil error means that the
-// record is on disk. Errors: ErrFull, ErrClosed (wrapped), or a disk's own.
+// record is on disk; when Append returned, the record is not used any more.
+// Errors: ErrFull, ErrClosed (wrapped), or a disk's own.
 type Appender interface {
 	Append(ctx context.Context, record []byte) error
 }
@@ -26,6 +28,7 @@ type Acceptor struct {
 	rank     atomic.Int64 // of the delivery before
 	tokens   tokens
 	confirm  func(source, address string)
+	records  sync.Pool // of *[]byte: memory that records are written in
 }
 
 // NewAcceptor returns an Acceptor for the given intakes, by their name.
@@ -126,11 +129,23 @@ func (a *Acceptor) Accept(ctx context.Context, d *Delivery) (Answer, error) {
 // journal said (wrapped).
 func (a *Acceptor) Keep(ctx context.Context, d *Delivery) error {
 	a.order(d)
-	if err := a.journal.Append(ctx, AppendDelivery(nil, d)); err != nil {
+	room, _ := a.records.Get().(*[]byte)
+	if room == nil {
+		room = new([]byte)
+	}
+	*room = AppendDelivery((*room)[:0], d)
+	err := a.journal.Append(ctx, *room)
+	if cap(*room) <= maxSpareRecord {
+		a.records.Put(room)
+	}
+	if err != nil {
 		return fmt.Errorf("keep delivery: %w: %w", ErrNotKept, err)
 	}
 	return nil
 }
+
+// maxSpareRecord bounds what is held of a record's memory for the next one.
+const maxSpareRecord = 64 << 10
 
 // order has d rank behind every delivery before it, also when the clock was set
 // back since: what is told later must stand. The time of receipt stays what the
@@ -153,8 +168,8 @@ var CredentialParams = []string{"token", "key", "secret", "access_token"}
 
 // removeCredentials drops what proves who the sender is and nothing else.
 func removeCredentials(d *Delivery) {
-	for _, key := range []string{"Authorization", "Proxy-Authorization", "X-Api-Key"} {
-		d.Header.Del(key)
+	for _, key := range [...]string{"Authorization", "Proxy-Authorization", "X-Api-Key"} {
+		delete(d.Header, key) // its keys are canonical
 	}
 	keepClickCookies(d)
 	base, query, found := strings.Cut(d.URL, "?")

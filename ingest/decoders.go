@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -36,10 +37,32 @@ type Decoders struct {
 	// its source's that are stuck now.
 	OnStuck func(source string, stuck int)
 
+	idle   sync.Pool    // of *attempt
+	stuckN atomic.Int64 // the sum of stuck: mostly nothing is, and nobody needs mu
+
 	mu    sync.Mutex
 	stuck map[string]int // by source
 	total uint64
 }
+
+// attempt is one decoder at work. Nobody uses it again once it was abandoned.
+type attempt struct {
+	decoders *Decoders
+	intake   *Intake
+	delivery *Delivery
+	state    atomic.Int32
+	done     chan struct{} // gets a value when events and err are there
+	limit    *time.Timer
+	events   []Event
+	err      error
+}
+
+// The states of an attempt, whichever comes first.
+const (
+	underWay int32 = iota
+	ended
+	abandoned
+)
 
 // The defaults of Decoders.
 const (
@@ -58,54 +81,80 @@ func (g *Decoders) Decode(intake *Intake, d *Delivery) ([]Event, error) {
 	if most <= 0 {
 		most = defaultMaxStuck
 	}
-	g.mu.Lock()
-	tooMany := g.stuck[d.Source] >= most
-	g.mu.Unlock()
-	if tooMany {
+	if g.tooManyStuck(d.Source, most) {
 		return nil, fmt.Errorf("%w: not tried, for %d decoders of its source are stuck", ErrHung, most)
 	}
-	type result struct {
-		events []Event
-		err    error
-	}
-	done := make(chan result, 1)
-	ended := false // under mu: the decoder's goroutine is through
-	abandoned := false
-	go func() {
-		var r result
-		r.events, r.err = decodeRecovered(intake, d)
-		done <- r
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		if ended = true; abandoned {
-			g.stuck[d.Source]--
-		}
-	}()
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
+	a := g.attempt(limit)
+	a.intake, a.delivery = intake, d
+	go a.decode()
 	select {
-	case r := <-done:
-		return r.events, r.err
-	case <-timer.C:
+	case <-a.done:
+	case <-a.limit.C:
+		if a.state.CompareAndSwap(underWay, abandoned) {
+			stuck := g.abandon(d.Source)
+			if g.OnStuck != nil {
+				g.OnStuck(d.Source, stuck)
+			}
+			return nil, fmt.Errorf("%w: given up after %v", ErrHung, limit)
+		}
+		<-a.done // it came to its end just now
+	}
+	events, err := a.events, a.err
+	a.limit.Stop()
+	a.intake, a.delivery, a.events, a.err = nil, nil, nil, nil
+	g.idle.Put(a)
+	return events, err
+}
+
+// attempt returns one whose time begins to run.
+func (g *Decoders) attempt(limit time.Duration) *attempt {
+	a, ok := g.idle.Get().(*attempt)
+	if !ok {
+		return &attempt{decoders: g, done: make(chan struct{}, 1), limit: time.NewTimer(limit)}
+	}
+	a.state.Store(underWay)
+	a.limit.Reset(limit)
+	return a
+}
+
+func (a *attempt) decode() {
+	a.events, a.err = decodeRecovered(a.intake, a.delivery)
+	if a.state.CompareAndSwap(underWay, ended) {
+		a.done <- struct{}{}
+		return
+	}
+	a.decoders.freed(a.delivery.Source)
+}
+
+func (g *Decoders) tooManyStuck(source string, most int) bool {
+	if g.stuckN.Load() == 0 {
+		return false
 	}
 	g.mu.Lock()
-	if ended {
-		g.mu.Unlock()
-		r := <-done
-		return r.events, r.err
-	}
-	abandoned = true
+	defer g.mu.Unlock()
+	return g.stuck[source] >= most
+}
+
+// abandon counts a decoder that is stuck, and returns how many of its source's
+// are.
+func (g *Decoders) abandon(source string) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	if g.stuck == nil {
 		g.stuck = make(map[string]int)
 	}
-	g.stuck[d.Source]++
+	g.stuckN.Add(1)
+	g.stuck[source]++
 	g.total++
-	stuck := g.stuck[d.Source]
-	g.mu.Unlock()
-	if g.OnStuck != nil {
-		g.OnStuck(d.Source, stuck)
-	}
-	return nil, fmt.Errorf("%w: given up after %v", ErrHung, limit)
+	return g.stuck[source]
+}
+
+// freed counts a stuck decoder that ended after all.
+func (g *Decoders) freed(source string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.stuckN.Add(-1)
+	g.stuck[source]--
 }
 
 // Stuck returns how many decoders are stuck now, and how many were given up

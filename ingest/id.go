@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bufio"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -33,21 +34,35 @@ const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 // DeliveryIDs makes ids of deliveries: ULIDs (26 characters, sorted by time).
 // It is safe for concurrent use.
 type DeliveryIDs struct {
-	mu     sync.Mutex
+	mu     sync.Mutex // of random
 	random io.Reader
+	ahead  sync.Pool // of *bufio.Reader: entropy for the next ids
 }
 
 // NewDeliveryIDs makes ids with entropy from random, crypto/rand.Reader in
-// production.
+// production. It is read some way ahead.
 func NewDeliveryIDs(random io.Reader) *DeliveryIDs { return &DeliveryIDs{random: random} }
+
+// Read reads entropy. It implements io.Reader for the readers ahead.
+func (g *DeliveryIDs) Read(b []byte) (int, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.random.Read(b)
+}
+
+// entropyAhead is how many bytes are read at once, for some fifty ids.
+const entropyAhead = 512
 
 // New returns the next id for a delivery received at the given time.
 func (g *DeliveryIDs) New(at time.Time) (string, error) {
 	var b [16]byte
 	binary.BigEndian.PutUint64(b[:8], uint64(at.UnixMilli())<<16)
-	g.mu.Lock()
-	_, err := io.ReadFull(g.random, b[6:])
-	g.mu.Unlock()
+	ahead, ok := g.ahead.Get().(*bufio.Reader)
+	if !ok {
+		ahead = bufio.NewReaderSize(g, entropyAhead)
+	}
+	_, err := io.ReadFull(ahead, b[6:])
+	g.ahead.Put(ahead)
 	if err != nil {
 		return "", err
 	}

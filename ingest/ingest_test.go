@@ -140,7 +140,7 @@ type memory struct {
 }
 
 func (m *memory) Append(_ context.Context, record []byte) error {
-	m.records = append(m.records, record)
+	m.records = append(m.records, bytes.Clone(record))
 	return m.err
 }
 

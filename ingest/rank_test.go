@@ -1,6 +1,7 @@
 package ingest_test
 
 import (
+	"bytes"
 	"context"
 	"testing"
 	"time"
@@ -36,7 +37,7 @@ func TestParseDelivery_Ahead(t *testing.T) {
 type records struct{ kept [][]byte }
 
 func (r *records) Append(_ context.Context, record []byte) error {
-	r.kept = append(r.kept, record)
+	r.kept = append(r.kept, bytes.Clone(record))
 	return nil
 }
 

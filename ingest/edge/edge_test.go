@@ -43,7 +43,7 @@ func (j *journal) Append(ctx context.Context, record []byte) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.err == nil {
-		j.records = append(j.records, record)
+		j.records = append(j.records, bytes.Clone(record))
 	}
 	return j.err
 }

@@ -2,6 +2,7 @@ package ads
 
 import (
 	"cmp"
+	"crypto"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -122,7 +123,7 @@ func (l *LinkedIn) Verify(d *ingest.Delivery) error {
 	if err != nil {
 		return err
 	}
-	return signature.HMAC(sha256.New, l.config.Secrets, received, []byte(signedPrefix), d.Body)
+	return signature.HMAC(crypto.SHA256, l.config.Secrets, received, []byte(signedPrefix), d.Body)
 }
 
 type linkedInNotice struct {

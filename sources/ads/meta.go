@@ -2,7 +2,7 @@ package ads
 
 import (
 	"cmp"
-	"crypto/sha256"
+	"crypto"
 	"fmt"
 	"net/http"
 
@@ -94,7 +94,7 @@ func (m *Meta) Verify(d *ingest.Delivery) error {
 	if err != nil {
 		return err
 	}
-	return signature.HMAC(sha256.New, m.config.Secrets, received, d.Body)
+	return signature.HMAC(crypto.SHA256, m.config.Secrets, received, d.Body)
 }
 
 type metaNotice struct {

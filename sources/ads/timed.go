@@ -2,7 +2,7 @@ package ads
 
 import (
 	"cmp"
-	"crypto/sha256"
+	"crypto"
 	"fmt"
 	"time"
 
@@ -112,5 +112,5 @@ func (g *timedGuard) verify(d *ingest.Delivery, t, signed string) error {
 	if err != nil {
 		return err
 	}
-	return signature.HMAC(sha256.New, g.secrets, received, []byte(t+"."), d.Body)
+	return signature.HMAC(crypto.SHA256, g.secrets, received, []byte(t+"."), d.Body)
 }

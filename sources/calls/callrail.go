@@ -2,7 +2,7 @@ package calls
 
 import (
 	"cmp"
-	"crypto/sha1"
+	"crypto"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -72,7 +72,7 @@ func (c *CallRail) Verify(d *ingest.Delivery) error {
 	if err != nil {
 		return err
 	}
-	if err := signature.HMAC(sha1.New, c.config.Secrets, received, d.Body); err != nil || c.tolerance == 0 {
+	if err := signature.HMAC(crypto.SHA1, c.config.Secrets, received, d.Body); err != nil || c.tolerance == 0 {
 		return err
 	}
 	var claim struct {

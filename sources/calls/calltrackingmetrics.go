@@ -2,7 +2,7 @@ package calls
 
 import (
 	"cmp"
-	"crypto/sha1"
+	"crypto"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -73,7 +73,7 @@ func (c *CallTrackingMetrics) Verify(d *ingest.Delivery) error {
 	if err != nil {
 		return err
 	}
-	if err := signature.HMAC(sha1.New, c.config.Secrets, received, []byte(stamp), d.Body); err != nil || c.tolerance == 0 {
+	if err := signature.HMAC(crypto.SHA1, c.config.Secrets, received, []byte(stamp), d.Body); err != nil || c.tolerance == 0 {
 		return err
 	}
 	at, _, err := normalize.Time(stamp, time.UTC)

@@ -2,6 +2,7 @@ package forms
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/json"
@@ -129,9 +130,9 @@ func (h *HubSpot) verifyV3(d *ingest.Delivery) error {
 	if err != nil {
 		return err
 	}
-	err = signature.HMAC(sha256.New, h.config.Secrets, received, []byte(d.Method+d.URL), d.Body, []byte(stamp))
+	err = signature.HMAC(crypto.SHA256, h.config.Secrets, received, []byte(d.Method+d.URL), d.Body, []byte(stamp))
 	if decoded := escapes.Replace(d.URL); err != nil && decoded != d.URL {
-		err = signature.HMAC(sha256.New, h.config.Secrets, received, []byte(d.Method+decoded), d.Body, []byte(stamp))
+		err = signature.HMAC(crypto.SHA256, h.config.Secrets, received, []byte(d.Method+decoded), d.Body, []byte(stamp))
 	}
 	if err != nil {
 		return fmt.Errorf("%w; behind a proxy, public_url must be the address that HubSpot has", err)

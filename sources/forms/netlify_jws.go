@@ -1,6 +1,7 @@
 package forms
 
 import (
+	"crypto"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -32,7 +33,7 @@ func verifyJWS(d *ingest.Delivery, header, issuer string, secrets []string) erro
 	if err != nil || len(received) == 0 {
 		return unverified("the token in %s is not signed", header)
 	}
-	if err := signature.HMAC(sha256.New, secrets, received, []byte(signed)); err != nil {
+	if err := signature.HMAC(crypto.SHA256, secrets, received, []byte(signed)); err != nil {
 		return err
 	}
 	var h struct {

@@ -2,7 +2,7 @@ package forms
 
 import (
 	"cmp"
-	"crypto/sha256"
+	"crypto"
 	"maps"
 	"slices"
 	"strings"
@@ -45,7 +45,7 @@ func (t *Tally) Verify(d *ingest.Delivery) error {
 	if err != nil {
 		return err
 	}
-	return signature.HMAC(sha256.New, t.config.Secrets, received, d.Body)
+	return signature.HMAC(crypto.SHA256, t.config.Secrets, received, d.Body)
 }
 
 // Decode reads one response.

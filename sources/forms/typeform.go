@@ -1,7 +1,7 @@
 package forms
 
 import (
-	"crypto/sha256"
+	"crypto"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -55,7 +55,7 @@ func (t *Typeform) Verify(d *ingest.Delivery) error {
 	if err != nil {
 		return err
 	}
-	return signature.HMAC(sha256.New, t.config.Secrets, received, d.Body)
+	return signature.HMAC(crypto.SHA256, t.config.Secrets, received, d.Body)
 }
 
 type typeformDelivery struct {

@@ -2,7 +2,7 @@ package forms
 
 import (
 	"cmp"
-	"crypto/sha256"
+	"crypto"
 	"errors"
 	"fmt"
 	"reflect"
@@ -95,7 +95,7 @@ func (w *Webflow) Verify(d *ingest.Delivery) error {
 	if err != nil {
 		return err
 	}
-	return signature.HMAC(sha256.New, w.config.Secrets, received, []byte(stamp+":"), d.Body)
+	return signature.HMAC(crypto.SHA256, w.config.Secrets, received, []byte(stamp+":"), d.Body)
 }
 
 // Redact removes the token header of a hook that is not signed.

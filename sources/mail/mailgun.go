@@ -2,7 +2,7 @@ package mail
 
 import (
 	"cmp"
-	"crypto/sha256"
+	"crypto"
 	"encoding/json"
 	"fmt"
 	"net/textproto"
@@ -97,7 +97,7 @@ func (m *Mailgun) Verify(d *ingest.Delivery) error {
 	if err != nil {
 		return err
 	}
-	return signature.HMAC(sha256.New, m.secrets, received, []byte(s.Timestamp), []byte(s.Token))
+	return signature.HMAC(crypto.SHA256, m.secrets, received, []byte(s.Timestamp), []byte(s.Token))
 }
 
 // ReplayToken returns the token under which a mail may come once. Time and token

@@ -1,12 +1,9 @@
 package signature
 
 import (
-	"crypto/sha1"
-	"crypto/sha256"
-	"crypto/sha512"
+	"crypto"
 	"errors"
 	"fmt"
-	"hash"
 	"net/netip"
 	"net/textproto"
 	"strings"
@@ -49,7 +46,7 @@ type Guard struct {
 
 type bodyMAC struct {
 	header, prefix string
-	hash           func() hash.Hash
+	hash           crypto.Hash
 	decode         func(string) ([]byte, error)
 }
 
@@ -107,11 +104,11 @@ func newBodyMAC(o HMACOptions) (*bodyMAC, error) {
 	}
 	switch o.Algorithm {
 	case "sha1":
-		m.hash = sha1.New
+		m.hash = crypto.SHA1
 	case "sha256":
-		m.hash = sha256.New
+		m.hash = crypto.SHA256
 	case "sha512":
-		m.hash = sha512.New
+		m.hash = crypto.SHA512
 	default:
 		return nil, fmt.Errorf("options.hmac.algorithm: not sha1, sha256 or sha512 (got %q)", o.Algorithm)
 	}

@@ -7,13 +7,13 @@
 package signature
 
 import (
+	"crypto"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
-	"hash"
 	"strconv"
 	"strings"
 	"time"
@@ -29,13 +29,13 @@ func refuse(format string, args ...any) error {
 
 // HMAC checks a received signature, already decoded, against the HMAC of the
 // concatenated parts under any one of the secrets.
-func HMAC(hash func() hash.Hash, secrets []string, received []byte, parts ...[]byte) error {
+func HMAC(hash crypto.Hash, secrets []string, received []byte, parts ...[]byte) error {
 	return anyHMAC(hash, secrets, [][]byte{received}, parts...)
 }
 
 // anyHMAC is HMAC for senders that send several signatures during a rotation,
 // one of which must be good. The parts are gone through once for each secret.
-func anyHMAC(hash func() hash.Hash, secrets []string, received [][]byte, parts ...[]byte) error {
+func anyHMAC(hash crypto.Hash, secrets []string, received [][]byte, parts ...[]byte) error {
 	if len(secrets) == 0 {
 		return refuse("no secret is configured")
 	}
@@ -44,11 +44,7 @@ func anyHMAC(hash func() hash.Hash, secrets []string, received [][]byte, parts .
 		if len(key) == 0 {
 			return refuse("an empty secret is configured")
 		}
-		mac := hmac.New(hash, []byte(key))
-		for _, part := range parts {
-			mac.Write(part)
-		}
-		sum := mac.Sum(nil)
+		sum := macOf(hash, key, parts...)
 		for _, text := range received {
 			good = hmac.Equal(sum, text) || good
 		}

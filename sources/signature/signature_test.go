@@ -1,9 +1,8 @@
 package signature_test
 
 import (
+	"crypto"
 	"crypto/ed25519"
-	"crypto/sha1"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -37,7 +36,7 @@ var schemes = map[string]func(d *ingest.Delivery, secrets []string) error{
 		if err != nil {
 			return err
 		}
-		return signature.HMAC(sha256.New, secrets, received, []byte("hmacsha256="), d.Body)
+		return signature.HMAC(crypto.SHA256, secrets, received, []byte("hmacsha256="), d.Body)
 	},
 	"webflow": func(d *ingest.Delivery, secrets []string) (err error) {
 		stamp := must(signature.Header(d, "X-Webflow-Timestamp"))(&err)
@@ -49,7 +48,7 @@ var schemes = map[string]func(d *ingest.Delivery, secrets []string) error{
 		if err != nil {
 			return err
 		}
-		return signature.HMAC(sha256.New, secrets, received, []byte(stamp+":"), d.Body)
+		return signature.HMAC(crypto.SHA256, secrets, received, []byte(stamp+":"), d.Body)
 	},
 	"calendly":  elements("Calendly-Webhook-Signature"),
 	"formspree": elements("Formspree-Signature"),
@@ -58,14 +57,14 @@ var schemes = map[string]func(d *ingest.Delivery, secrets []string) error{
 		if err != nil {
 			return err
 		}
-		return signature.HMAC(sha1.New, secrets, received, d.Body)
+		return signature.HMAC(crypto.SHA1, secrets, received, d.Body)
 	},
 	"calltrackingmetrics": func(d *ingest.Delivery, secrets []string) (err error) {
 		received := must(signature.Base64Line(d.Header.Get("X-Ctm-Signature")))(&err)
 		if err != nil {
 			return err
 		}
-		return signature.HMAC(sha1.New, secrets, received, []byte(d.Header.Get("X-Ctm-Time")), d.Body)
+		return signature.HMAC(crypto.SHA1, secrets, received, []byte(d.Header.Get("X-Ctm-Time")), d.Body)
 	},
 }
 
@@ -76,7 +75,7 @@ func hubSignature(d *ingest.Delivery, secrets []string) (err error) {
 	if err != nil {
 		return err
 	}
-	return signature.HMAC(sha256.New, secrets, received, d.Body)
+	return signature.HMAC(crypto.SHA256, secrets, received, d.Body)
 }
 
 func elements(header string) func(*ingest.Delivery, []string) error {
@@ -94,7 +93,7 @@ func elements(header string) func(*ingest.Delivery, []string) error {
 		}
 		for _, text := range e["v1"] {
 			if received, err := signature.Hex(text); err == nil &&
-				signature.HMAC(sha256.New, secrets, received, []byte(e["t"][0]+"."), d.Body) == nil {
+				signature.HMAC(crypto.SHA256, secrets, received, []byte(e["t"][0]+"."), d.Body) == nil {
 				return nil
 			}
 		}
@@ -272,7 +271,7 @@ func BenchmarkHMAC(b *testing.B) {
 	b.SetBytes(1000)
 	b.ReportAllocs()
 	for b.Loop() {
-		if signature.HMAC(sha256.New, []string{"secret"}, received, body) == nil {
+		if signature.HMAC(crypto.SHA256, []string{"secret"}, received, body) == nil {
 			b.Fatal("accepted")
 		}
 	}

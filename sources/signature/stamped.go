@@ -1,7 +1,7 @@
 package signature
 
 import (
-	"crypto/sha256"
+	"crypto"
 	"time"
 
 	"github.com/leadgate/leadgate/ingest"
@@ -39,5 +39,5 @@ func Stamped(d *ingest.Delivery, header, element string, secrets []string, toler
 		}
 		received = append(received, decoded)
 	}
-	return anyHMAC(sha256.New, secrets, received, []byte(stamps[0]+"."), d.Body)
+	return anyHMAC(crypto.SHA256, secrets, received, []byte(stamps[0]+"."), d.Body)
 }

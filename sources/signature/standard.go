@@ -1,9 +1,9 @@
 package signature
 
 import (
+	"crypto"
 	"crypto/ed25519"
 	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"slices"
@@ -15,7 +15,7 @@ import (
 
 // StandardKeys are the parsed keys of a Standard Webhooks sender.
 type StandardKeys struct {
-	shared [][]byte
+	shared []string
 	public []ed25519.PublicKey
 }
 
@@ -36,7 +36,7 @@ func ParseStandardKeys(secrets []string) (*StandardKeys, error) {
 		case public:
 			keys.public = append(keys.public, key)
 		default:
-			keys.shared = append(keys.shared, key)
+			keys.shared = append(keys.shared, string(key))
 		}
 	}
 	if len(keys.shared)+len(keys.public) == 0 {
@@ -120,11 +120,7 @@ func (k *StandardKeys) anyMatches(signatures string, head, body []byte) bool {
 func (k *StandardKeys) macs(parts ...[]byte) [][]byte {
 	macs := make([][]byte, 0, len(k.shared))
 	for _, key := range k.shared {
-		mac := hmac.New(sha256.New, key)
-		for _, part := range parts {
-			mac.Write(part)
-		}
-		macs = append(macs, mac.Sum(nil))
+		macs = append(macs, macOf(crypto.SHA256, key, parts...))
 	}
 	return macs
 }

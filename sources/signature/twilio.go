@@ -2,7 +2,7 @@ package signature
 
 import (
 	"bytes"
-	"crypto/sha1"
+	"crypto"
 	"crypto/sha256"
 	"mime"
 	"net/url"
@@ -34,7 +34,7 @@ func Twilio(d *ingest.Delivery, secrets []string) error {
 		return err
 	}
 	for _, address := range withAndWithoutPort(d.URL) {
-		if err = HMAC(sha1.New, secrets, received, []byte(address), params); err == nil {
+		if err = HMAC(crypto.SHA1, secrets, received, []byte(address), params); err == nil {
 			return nil
 		}
 	}
