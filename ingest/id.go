@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"io"
+	"slices"
 	"sync"
 	"time"
 )
@@ -18,14 +19,20 @@ func EventID(workspace, source string, kind Kind, key string) string {
 // Digest returns 32 hex digits of a SHA-256 over the parts. Parts cannot run
 // into each other: each is preceded by its length.
 func Digest(parts ...string) string {
-	h := sha256.New()
-	var size [8]byte
+	size := 0
 	for _, part := range parts {
-		binary.BigEndian.PutUint64(size[:], uint64(len(part)))
-		h.Write(size[:])
-		io.WriteString(h, part)
+		size += 8 + len(part)
 	}
-	return hex.EncodeToString(h.Sum(nil)[:16])
+	var space [512]byte
+	text := slices.Grow(space[:0], size)
+	for _, part := range parts {
+		text = binary.BigEndian.AppendUint64(text, uint64(len(part)))
+		text = append(text, part...)
+	}
+	sum := sha256.Sum256(text)
+	var digits [32]byte
+	hex.Encode(digits[:], sum[:16])
+	return string(digits[:])
 }
 
 // crockford is the alphabet of ULIDs, https://github.com/ulid/spec.
