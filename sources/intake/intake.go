@@ -94,10 +94,7 @@ func (s *decoder) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
 	}
 	invalid := new(ingest.InvalidError)
 	for i := range events {
-		c := check{decoder: s, invalid: invalid}
-		if len(events) > 1 {
-			c.prefix = fmt.Sprintf("[%d].", i)
-		}
+		c := check{decoder: s, index: i, several: len(events) > 1, invalid: invalid}
 		if err := c.event(&events[i], d); err != nil {
 			return nil, fmt.Errorf("event %d: %w", i, err)
 		}
@@ -119,11 +116,17 @@ var errPart = errors.New("the source filled another part than its kind says")
 // check normalises one event and notes what is invalid.
 type check struct {
 	*decoder
-	prefix  string
+	index   int
+	several bool // events, so that fields are named with the index
 	invalid *ingest.InvalidError
 }
 
-func (c *check) bad(field, reason string) { c.invalid.Add(c.prefix+field, "%s", reason) }
+func (c *check) bad(field, reason string) {
+	if c.several {
+		field = fmt.Sprintf("[%d].%s", c.index, field)
+	}
+	c.invalid.Add(field, "%s", reason)
+}
 
 func (c *check) event(e *ingest.Event, d *ingest.Delivery) error {
 	switch {

@@ -35,9 +35,10 @@ func (c *check) lead(l *ingest.Lead) {
 		c.call(l.Call)
 	}
 	l.Attrs = attrs(l.Attrs)
-	l.SpamReasons = slices.Compact(slices.Sorted(slices.Values(l.SpamReasons)))
 	if len(l.SpamReasons) == 0 {
 		l.SpamReasons = nil
+	} else {
+		l.SpamReasons = slices.Compact(slices.Sorted(slices.Values(l.SpamReasons)))
 	}
 }
 
@@ -120,8 +121,9 @@ func (c *check) readPhone(typed string) (phone, why string) {
 // visit reduces the addresses and reads the tagging of the page under the
 // tagging that the sender gave by itself.
 func (c *check) visit(page, referrer *string, t *ingest.Tagging) {
-	*t = normalize.Merge(normalize.Tags(*t), normalize.Tagging(*page))
-	*page = normalize.PageURL(*page)
+	address, tagging := normalize.Page(*page)
+	*t = normalize.Merge(normalize.Tags(*t), tagging)
+	*page = address
 	*referrer = normalize.Referrer(*referrer)
 }
 
@@ -234,8 +236,11 @@ func answers(given map[string]string) map[string]string {
 // listed returns value cleaned if it is a JSON array of strings, the form of
 // several answers to one question, and "" if not.
 func listed(value string) string {
+	if !strings.HasPrefix(value, "[") {
+		return ""
+	}
 	var list []string
-	if !strings.HasPrefix(value, "[") || json.Unmarshal([]byte(value), &list) != nil {
+	if json.Unmarshal([]byte(value), &list) != nil {
 		return ""
 	}
 	kept, runes := list[:0], 0
@@ -265,6 +270,9 @@ func tidy(given map[string]string, limit int, clean func(key, value string) (str
 	if len(given) == 0 {
 		return nil
 	}
+	if len(given) <= limit && tidied(given, clean) {
+		return given
+	}
 	kept := make(map[string]string, min(len(given), limit))
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		if len(kept) == limit {
@@ -278,4 +286,14 @@ func tidy(given map[string]string, limit int, clean func(key, value string) (str
 		return nil
 	}
 	return kept
+}
+
+// tidied tells whether clean changes nothing, and nothing is empty.
+func tidied(given map[string]string, clean func(key, value string) (string, string)) bool {
+	for name, text := range given {
+		if key, value := clean(name, text); key != name || value != text || key == "" || value == "" {
+			return false
+		}
+	}
+	return true
 }

@@ -124,6 +124,9 @@ func TestText(t *testing.T) {
 	f("abcdef", 3, "abc")
 	f("ab  cdef", 4, "ab")
 	f("éééé", 3, "ééé")
+	f("é\u00a0é\n\té", 9, "é\u00a0é\n\té")
+	f("é\u00a0", 9, "é")
+	f("é\u2028é", 9, "é\né")
 	f("e\x00\u0301", 9, "é")
 	f("👩‍🚀 ok", 99, "👩‍🚀 ok")
 	f("\n\n", 9, "")
@@ -141,6 +144,8 @@ func TestLine(t *testing.T) {
 	f("Kim Lee", 99, "Kim Lee")
 	f("  Kim\r\n\t Lee  ", 99, "Kim Lee")
 	f("Kim  Lee", 99, "Kim Lee")
+	f("Zoë  Lee", 99, "Zoë Lee")
+	f("Zoë\tLee", 99, "Zoë Lee")
 	f("Kim\u00a0\u2003Lee", 99, "Kim Lee")
 	f("Kim Lee", 5, "Kim L")
 	f("Kim Lee", 4, "Kim")
@@ -312,8 +317,8 @@ func TestPageURL(t *testing.T) {
 	t.Parallel()
 	f := func(url, page, referrer string) {
 		t.Helper()
-		if got := normalize.PageURL(url); got != page {
-			t.Errorf("PageURL(%q) = %q, want %q", url, got, page)
+		if got := normalize.PageURL(url); got != page || normalize.IsPage(url) != (page != "") {
+			t.Errorf("PageURL(%q) = %q, want %q; IsPage %t", url, got, page, normalize.IsPage(url))
 		}
 		if got := normalize.Referrer(url); got != referrer {
 			t.Errorf("Referrer(%q) = %q, want %q", url, got, referrer)
@@ -322,6 +327,8 @@ func TestPageURL(t *testing.T) {
 	f("https://Kim:pw@WWW.Example.com/Offer?email=kim@example.com&utm_source=A&gclid=x#top",
 		"https://www.example.com/Offer?utm_source=A&gclid=x", "https://www.example.com/Offer")
 	f("http://e.com", "http://e.com", "http://e.com")
+	f("https://e.com/a_b/~c?utm_source=A&gclid=x", "https://e.com/a_b/~c?utm_source=A&gclid=x", "https://e.com/a_b/~c")
+	f("https://e.com:80/a b", "https://e.com:80/a%20b", "https://e.com:80/a%20b")
 	f("https://e.com/a%2Fb?utm_term={x}", "https://e.com/a%2Fb", "https://e.com/a%2Fb")
 	f("android-app://com.google.android.gm/", "", "android-app://com.google.android.gm/")
 	f("https://e.com/?%zz&utm_source=ok", "https://e.com/?utm_source=ok", "https://e.com/")

@@ -22,69 +22,86 @@ const (
 
 var utmNames = [...]string{"utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"}
 
-// tagName returns the canonical name of a tagging parameter, "" for others.
-func tagName(name string) string {
-	if len(name) < 4 || len(name) > 12 {
-		return ""
-	}
-	for _, known := range utmNames {
-		if strings.EqualFold(name, known) {
-			return known
-		}
-	}
-	return clickName(name)
+// utmFields are where the values of utmNames stand.
+func utmFields(t *ingest.Tagging) [len(utmNames)]*string {
+	return [...]*string{&t.Source, &t.Medium, &t.Campaign, &t.Term, &t.Content}
 }
 
-func clickName(name string) string {
-	for _, known := range ingest.ClickIDParams {
-		if strings.EqualFold(name, known) {
-			return known
+// The shortest and the longest name of a tagging parameter.
+const (
+	minTagName = 4
+	maxTagName = 12
+)
+
+// tagNames are the names of tagging parameters, and where the value belongs: an
+// index of utmNames, or for a click id len(utmNames).
+var tagNames = func() map[string]int {
+	names := make(map[string]int, len(utmNames)+len(ingest.ClickIDParams))
+	for i, name := range utmNames {
+		names[name] = i
+	}
+	for _, name := range ingest.ClickIDParams {
+		names[name] = len(utmNames)
+	}
+	return names
+}()
+
+// tagName returns the canonical name of a tagging parameter and its place in
+// tagNames, "" for others.
+func tagName(name string) (canonical string, place int) {
+	if len(name) < minTagName || len(name) > maxTagName {
+		return "", 0
+	}
+	if place, ok := tagNames[name]; ok {
+		return name, place
+	}
+	for i := range len(name) {
+		if c := name[i]; c >= 'A' && c <= 'Z' || c >= utf8.RuneSelf {
+			return foldedTagName(name)
 		}
 	}
-	return ""
+	return "", 0
+}
+
+// foldedTagName is tagName for a name that may be in other letters.
+func foldedTagName(name string) (canonical string, place int) {
+	for known, place := range tagNames {
+		if strings.EqualFold(name, known) {
+			return known, place
+		}
+	}
+	return "", 0
 }
 
 // AddTag notes value in t if name is a utm parameter or a click id, in any
 // case of letters, and reports whether it is one. The first value stands;
 // empty values, unresolved macros and impossible ids are passed over.
 func AddTag(t *ingest.Tagging, name, value string) bool {
-	name = tagName(name)
+	name, place := tagName(name)
 	if name == "" {
 		return false
 	}
-	if value = Line(value, maxURL); value == "" || Macro(value) {
-		return true
-	}
-	field := utmField(t, name)
-	switch {
-	case field == nil:
-		if _, ok := t.ClickIDs[name]; ok || len(value) > maxClickID || strings.Contains(value, " ") {
-			return true
-		}
-		if t.ClickIDs == nil {
-			t.ClickIDs = make(map[string]string, 1)
-		}
-		t.ClickIDs[name] = value
-	case *field == "":
-		*field = Line(value, maxTag)
-	}
+	addTag(t, name, place, value)
 	return true
 }
 
-func utmField(t *ingest.Tagging, name string) *string {
-	switch name {
-	case "utm_source":
-		return &t.Source
-	case "utm_medium":
-		return &t.Medium
-	case "utm_campaign":
-		return &t.Campaign
-	case "utm_term":
-		return &t.Term
-	case "utm_content":
-		return &t.Content
+func addTag(t *ingest.Tagging, name string, place int, value string) {
+	if value = Line(value, maxURL); value == "" || Macro(value) {
+		return
 	}
-	return nil
+	if place < len(utmNames) {
+		if field := utmFields(t)[place]; *field == "" {
+			*field = Line(value, maxTag)
+		}
+		return
+	}
+	if _, ok := t.ClickIDs[name]; ok || len(value) > maxClickID || strings.Contains(value, " ") {
+		return
+	}
+	if t.ClickIDs == nil {
+		t.ClickIDs = make(map[string]string, 1)
+	}
+	t.ClickIDs[name] = value
 }
 
 // Tagging reads the utm parameters and click ids of a URL, from its query and,
@@ -111,10 +128,12 @@ func addTags(t *ingest.Tagging, query string) {
 		var pair string
 		pair, query, _ = strings.Cut(query, "&")
 		name, value, ok := strings.Cut(pair, "=")
-		if !ok || tagName(name) == "" {
+		if !ok {
 			continue
 		}
-		AddTag(t, name, unescape(value))
+		if name, place := tagName(name); name != "" {
+			addTag(t, name, place, unescape(value))
+		}
 	}
 }
 
@@ -128,22 +147,24 @@ func unescape(s string) string {
 
 // Merge fills the gaps of t from under. If both name a source and not the
 // same one, the utm fields of t stand alone: those of two different visits
-// are never mixed. Click ids join; t's own stand.
+// are never mixed. Click ids join; t's own stand. The result may share the map
+// of either.
 func Merge(t, under ingest.Tagging) ingest.Tagging {
 	if t.Source == "" || under.Source == "" || strings.EqualFold(t.Source, under.Source) {
-		for _, name := range utmNames {
-			if field := utmField(&t, name); *field == "" {
-				*field = *utmField(&under, name)
+		given := utmFields(&under)
+		for i, field := range utmFields(&t) {
+			if *field == "" {
+				*field = *given[i]
 			}
 		}
 	}
-	if len(under.ClickIDs) > 0 {
-		joined := make(map[string]string, len(t.ClickIDs)+len(under.ClickIDs))
-		for _, ids := range [...]map[string]string{under.ClickIDs, t.ClickIDs} {
-			for name, id := range ids {
-				joined[name] = id
-			}
-		}
+	switch {
+	case len(under.ClickIDs) == 0:
+	case len(t.ClickIDs) == 0:
+		t.ClickIDs = under.ClickIDs
+	default:
+		joined := maps.Clone(under.ClickIDs)
+		maps.Copy(joined, t.ClickIDs)
 		t.ClickIDs = joined
 	}
 	return t
@@ -152,12 +173,15 @@ func Merge(t, under ingest.Tagging) ingest.Tagging {
 // Tags returns t cleaned as AddTag does: names canonical, macros dropped.
 func Tags(t ingest.Tagging) ingest.Tagging {
 	var cleaned ingest.Tagging
-	for _, name := range utmNames {
-		AddTag(&cleaned, name, *utmField(&t, name))
+	for i, field := range utmFields(&t) {
+		addTag(&cleaned, utmNames[i], i, *field)
+	}
+	if len(t.ClickIDs) == 0 {
+		return cleaned
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.ClickIDs)) {
-		if clickName(name) != "" {
-			AddTag(&cleaned, name, t.ClickIDs[name])
+		if known, place := tagName(name); known != "" && place == len(utmNames) {
+			addTag(&cleaned, known, place, t.ClickIDs[name])
 		}
 	}
 	return cleaned
@@ -167,29 +191,43 @@ func Tags(t ingest.Tagging) ingest.Tagging {
 // tagging parameters: other parameters, user names and fragments may be
 // personal. It returns "" unless raw is an http or https address.
 func PageURL(raw string) string {
-	base := baseURL(raw)
-	if base == "" || !strings.HasPrefix(base, "http") {
-		return ""
-	}
+	page, _ := Page(raw)
+	return page
+}
+
+// IsPage tells whether PageURL finds an address.
+func IsPage(raw string) bool { return strings.HasPrefix(baseURL(raw), "http") }
+
+// Page returns the PageURL and the Tagging of an address.
+func Page(raw string) (page string, tagging ingest.Tagging) {
 	t := Tagging(raw)
-	var b strings.Builder
-	b.WriteString(base)
+	base := baseURL(raw)
+	if !strings.HasPrefix(base, "http") {
+		return "", t
+	}
+	var space [512]byte
+	b := append(space[:0], base...)
 	separator := byte('?')
 	write := func(name, value string) {
-		if value == "" || b.Len()+len(name)+3*len(value)+2 > maxURL+maxClickID {
+		if value == "" || len(b)+len(name)+3*len(value)+2 > maxURL+maxClickID {
 			return
 		}
-		b.WriteByte(separator)
-		b.WriteString(name + "=" + url.QueryEscape(value))
+		b = append(append(append(b, separator), name...), '=')
+		b = append(b, url.QueryEscape(value)...)
 		separator = '&'
 	}
-	for _, name := range utmNames {
-		write(name, *utmField(&t, name))
+	for i, field := range utmFields(&t) {
+		write(utmNames[i], *field)
 	}
-	for _, name := range ingest.ClickIDParams {
-		write(name, t.ClickIDs[name])
+	if len(t.ClickIDs) > 0 {
+		for _, name := range ingest.ClickIDParams {
+			write(name, t.ClickIDs[name])
+		}
 	}
-	return b.String()
+	if string(b) == raw {
+		return raw, t
+	}
+	return string(b), t
 }
 
 // Referrer reduces an address to scheme, host and path, or to "" if it has no
@@ -198,6 +236,9 @@ func Referrer(raw string) string { return baseURL(raw) }
 
 func baseURL(raw string) string {
 	base, _, _ := splitURL(strings.TrimSpace(raw))
+	if plainURL(base) {
+		return base
+	}
 	if len(base) > 4*maxURL {
 		return ""
 	}
@@ -217,6 +258,32 @@ func baseURL(raw string) string {
 		return clean.String()
 	}
 	return text
+}
+
+// plainURL tells whether base needs no parsing: it is http or https, and the
+// rest is what every parser and writer of addresses leaves as it is.
+func plainURL(base string) bool {
+	if len(base) > maxURL {
+		return false
+	}
+	rest, ok := strings.CutPrefix(base, "https://")
+	if !ok {
+		if rest, ok = strings.CutPrefix(base, "http://"); !ok {
+			return false
+		}
+	}
+	host, path, _ := strings.Cut(rest, "/")
+	for i := range len(host) {
+		if c := host[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '.' && c != '-' {
+			return false
+		}
+	}
+	for i := range len(path) {
+		if c := path[i]; !alphanumeric(c) && c != '/' && c != '-' && c != '_' && c != '.' && c != '~' {
+			return false
+		}
+	}
+	return host != ""
 }
 
 // Macro tells whether a value is a placeholder that an advertising platform

@@ -12,7 +12,7 @@ import (
 // characters (but tab and line end), without blanks around it, and with at
 // most maxRunes runes.
 func Text(s string, maxRunes int) string {
-	if plain(s, maxRunes) {
+	if plain(s, maxRunes) || settled(s, maxRunes, false) {
 		return s
 	}
 	return clean(s, maxRunes, false)
@@ -20,7 +20,7 @@ func Text(s string, maxRunes int) string {
 
 // Line is Text on a single line: runs of white space become one blank.
 func Line(s string, maxRunes int) string {
-	if plain(s, maxRunes) && !strings.Contains(s, "  ") {
+	if plain(s, maxRunes) && !strings.Contains(s, "  ") || settled(s, maxRunes, true) {
 		return s
 	}
 	return clean(s, maxRunes, true)
@@ -32,11 +32,39 @@ func plain(s string, maxRunes int) bool {
 		return false
 	}
 	for i := range len(s) {
-		if s[i] < ' ' || s[i] > '~' {
+		if s[i]-' ' > '~'-' ' {
 			return false
 		}
 	}
 	return true
+}
+
+// settled tells whether clean would leave s as it is, as is so of nearly all
+// that people write.
+func settled(s string, maxRunes int, line bool) bool {
+	if len(s) > maxRunes && utf8.RuneCountInString(s) > maxRunes {
+		return false
+	}
+	before := ' '
+	for i, c := range s {
+		switch {
+		case c == ' ':
+			if i == 0 || line && before == ' ' {
+				return false
+			}
+		case c == '\n' || c == '\t':
+			if i == 0 || line {
+				return false
+			}
+		case c < ' ' || c == 0x7F:
+			return false
+		case c < utf8.RuneSelf:
+		case unwanted(c) || c == '\u2028' || c == '\u2029' || unicode.IsSpace(c) && (i == 0 || line):
+			return false
+		}
+		before = c
+	}
+	return !unicode.IsSpace(before) && utf8.ValidString(s) && norm.NFC.IsNormalString(s)
 }
 
 func clean(s string, maxRunes int, line bool) string {
@@ -90,6 +118,9 @@ func unwanted(c rune) bool {
 // lower case, every run of other characters than letters and digits one
 // underscore, none at the ends. Letters of all scripts stay.
 func Key(label string) string {
+	if isKey(label) {
+		return label
+	}
 	var b strings.Builder
 	b.Grow(len(label))
 	pending := false
@@ -105,4 +136,17 @@ func Key(label string) string {
 		pending = true
 	}
 	return b.String()
+}
+
+// isKey tells whether label is a key of ASCII letters and digits already.
+func isKey(label string) bool {
+	before := byte('_')
+	for i := range len(label) {
+		c := label[i]
+		if c == '_' && before == '_' || c != '_' && (c < '0' || c > '9') && (c < 'a' || c > 'z') {
+			return false
+		}
+		before = c
+	}
+	return before != '_'
 }
