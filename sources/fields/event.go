@@ -3,6 +3,7 @@ package fields
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/leadgate/leadgate/ingest"
@@ -14,7 +15,8 @@ func (f *Form) Has(name string) bool {
 	if slot := f.slot(Role(name)); slot != nil {
 		return *slot != ""
 	}
-	return f.Values[name] != ""
+	i := slices.IndexFunc(f.sent, func(field Field) bool { return field.Name == name && len(field.Values) > 0 })
+	return i >= 0 && f.sent[i].Values[0] != ""
 }
 
 // Event makes the event of a lead that came with these fields: key and

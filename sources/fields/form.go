@@ -88,23 +88,20 @@ type Form struct {
 	ID, Time string
 	// Contact tells whether any field says something of a person, or to us.
 	Contact bool
-	// Values holds the first value of every field by its name.
-	Values map[string]string
-	digest []string
+
+	mapping *Mapping
+	sent    []Field
 }
 
-// Read makes a lead of the fields. Order matters only between fields of equal
-// meaning: the first that is not empty has the role, the others are answers.
+// Read makes a lead of the fields, and keeps them. Order matters only between
+// fields of equal meaning: the first that is not empty has the role, the others
+// are answers.
 func (m *Mapping) Read(fields []Field) *Form {
-	f := &Form{Lead: new(ingest.Lead), Values: make(map[string]string, len(fields))}
+	f := &Form{Lead: new(ingest.Lead), mapping: m, sent: fields}
 	for _, field := range fields {
-		if len(field.Values) == 0 {
-			continue
+		if len(field.Values) > 0 {
+			f.take(field)
 		}
-		if _, ok := f.Values[field.Name]; !ok {
-			f.Values[field.Name] = field.Values[0]
-		}
-		f.take(m, field)
 	}
 	joinNames(&f.Lead.Person)
 	return f
@@ -152,8 +149,8 @@ func (f *Form) slot(role Role) *string {
 	return nil
 }
 
-func (f *Form) take(m *Mapping, field Field) {
-	role := m.roleOf(field.Name)
+func (f *Form) take(field Field) {
+	role := f.mapping.roleOf(field.Name)
 	value := strings.TrimSpace(field.Values[0])
 	switch role {
 	case Control:
@@ -168,9 +165,6 @@ func (f *Form) take(m *Mapping, field Field) {
 		return
 	case Email, Phone, Name, FirstName, LastName, Company, Message:
 		f.Contact = f.Contact || value != ""
-	}
-	if role != PageURL && role != Referrer {
-		f.digest = append(f.digest, field.Name+"\x00"+strings.Join(cleaned(field.Values), "\x00"))
 	}
 	if name := tagOf(role, field.Name); name != "" && normalize.AddTag(&f.Lead.Tagging, name, value) {
 		return
@@ -220,7 +214,10 @@ func truthy(value string) bool {
 // answer keeps a field that has no role; several values are a JSON array.
 func (f *Form) answer(field Field) {
 	name := strings.TrimSuffix(field.Name, "[]")
-	values := slices.DeleteFunc(slices.Clone(field.Values), func(s string) bool { return strings.TrimSpace(s) == "" })
+	values := field.Values
+	if blank := func(s string) bool { return strings.TrimSpace(s) == "" }; slices.ContainsFunc(values, blank) {
+		values = slices.DeleteFunc(slices.Clone(values), blank)
+	}
 	if name == "" || len(values) == 0 {
 		return
 	}
@@ -260,6 +257,15 @@ func joinNames(p *ingest.Person) {
 	}
 }
 
+// counts tells whether a field is part of what the visitor said.
+func (f *Form) counts(name string) bool {
+	switch f.mapping.roleOf(name) {
+	case Control, Honeypot, Test, PageURL, Referrer:
+		return false
+	}
+	return true
+}
+
 // Key returns what the form is counted by: the sender's id, else a hash of
 // its fields within the hour of receipt, so that a second press of the button
 // is no second lead. The addresses of the page are not part of it.
@@ -267,6 +273,12 @@ func (f *Form) Key(received time.Time) string {
 	if id := normalize.Line(f.ID, 255); id != "" {
 		return id
 	}
-	parts := slices.Sorted(slices.Values(f.digest))
+	parts := make([]string, 0, len(f.sent)+1)
+	for _, field := range f.sent {
+		if len(field.Values) > 0 && f.counts(field.Name) {
+			parts = append(parts, field.Name+"\x00"+strings.Join(cleaned(field.Values), "\x00"))
+		}
+	}
+	slices.Sort(parts)
 	return "hash:" + ingest.Digest(append(parts, received.UTC().Truncate(time.Hour).Format(time.RFC3339))...)
 }

@@ -47,6 +47,12 @@ const (
 // ErrMediaType.
 func MediaOf(d *ingest.Delivery) (Media, map[string]string, error) {
 	header := d.Header.Get("Content-Type")
+	switch header {
+	case "application/json":
+		return JSON, nil, nil
+	case "application/x-www-form-urlencoded":
+		return URLEncoded, nil, nil
+	}
 	media, params, err := mime.ParseMediaType(header)
 	object := bytes.HasPrefix(bytes.TrimLeft(d.Body, " \t\r\n"), []byte("{"))
 	switch {
@@ -112,7 +118,17 @@ type list struct {
 	limit  int
 	total  int
 	fields []Field
-	index  map[string]int
+	values []string       // room for the values of fields that have but one
+	index  map[string]int // of the fields' names, once they are many
+}
+
+// few is how many names are compared one by one.
+const few = 16
+
+// newList makes a list with room for about so many fields.
+func newList(limit, fields int) list {
+	fields = min(fields, limit)
+	return list{limit: limit, fields: make([]Field, 0, fields), values: make([]string, 0, fields)}
 }
 
 func (l *list) add(name, value string) error {
@@ -120,24 +136,38 @@ func (l *list) add(name, value string) error {
 		return fmt.Errorf("%w: more than %d values", ingest.ErrTooLarge, maxTotal)
 	}
 	name = strings.ToValidUTF8(name, "\uFFFD")
-	i, ok := l.index[name]
-	if !ok {
-		if len(l.fields) == l.limit {
-			return fmt.Errorf("%w: more than %d fields", ingest.ErrTooLarge, l.limit)
-		}
-		if l.index == nil {
-			l.index = make(map[string]int)
-		}
-		i = len(l.fields)
-		l.index[name] = i
-		l.fields = append(l.fields, Field{Name: name})
+	if i := l.find(name); i >= 0 {
+		l.fields[i].Values = append(l.fields[i].Values, value)
+		return nil
 	}
-	l.fields[i].Values = append(l.fields[i].Values, value)
+	n := len(l.fields)
+	if n == l.limit {
+		return fmt.Errorf("%w: more than %d fields", ingest.ErrTooLarge, l.limit)
+	}
+	l.values = append(l.values, value)
+	l.fields = append(l.fields, Field{Name: name, Values: l.values[n : n+1 : n+1]})
 	return nil
 }
 
+// find returns where the field of that name stands, -1 if there is none yet.
+func (l *list) find(name string) int {
+	if len(l.fields) <= few {
+		return slices.IndexFunc(l.fields, func(f Field) bool { return f.Name == name })
+	}
+	if l.index == nil {
+		l.index = make(map[string]int, 2*len(l.fields))
+	}
+	for i := len(l.index); i < len(l.fields); i++ {
+		l.index[l.fields[i].Name] = i
+	}
+	if i, ok := l.index[name]; ok {
+		return i
+	}
+	return -1
+}
+
 func parseURLEncoded(body, charset string) ([]Field, error) {
-	l := list{limit: maxFields}
+	l := newList(maxFields, strings.Count(body, "&")+1)
 	for body != "" {
 		var pair string
 		pair, body, _ = strings.Cut(body, "&")

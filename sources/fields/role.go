@@ -110,12 +110,17 @@ var spellings = map[Role]string{
 		password passwd passwort mot_de_passe contrasena senha wachtwoord haslo пароль`,
 }
 
-// prefixes are what form builders put before a field's own name.
-var prefixes = []string{
-	"your_", "fields_", "field_", "form_fields_", "form_", "formdata_", "data_", "input_", "contact_", "customer_",
-	"client_", "lead_", "user_", "person_", "applicant_", "submission_", "payload_", "answers_", "values_", "properties_",
-	"ihr_", "ihre_", "votre_", "tu_", "su_", "seu_", "sua_", "uw_", "ваш_", "ваше_", "ваша_", "attributes_", "body_",
-}
+// prefixes are what form builders put before a field's own name; none is longer
+// than maxPrefix bytes.
+var prefixes, maxPrefix = func() (set map[string]bool, longest int) {
+	set = make(map[string]bool, 64)
+	for prefix := range strings.FieldsSeq(`your_ fields_ field_ form_fields_ form_ formdata_ data_ input_ contact_
+		customer_ client_ lead_ user_ person_ applicant_ submission_ payload_ answers_ values_ properties_ ihr_
+		ihre_ votre_ tu_ su_ seu_ sua_ uw_ ваш_ ваше_ ваша_ attributes_ body_`) {
+		set[prefix], longest = true, max(longest, len(prefix))
+	}
+	return set, longest
+}()
 
 // roles is spellings turned round, made once: it never changes.
 var roles = func() map[string]Role {
@@ -151,12 +156,7 @@ func RoleOf(name string) Role {
 		if role, ok := roles[folded]; ok {
 			return role
 		}
-		rest := folded
-		for _, prefix := range prefixes {
-			if after, ok := strings.CutPrefix(folded, prefix); ok && len(after) < len(rest) {
-				rest = after
-			}
-		}
+		rest := withoutPrefix(folded)
 		if rest == folded {
 			rest = strings.TrimSuffix(folded, "_1")
 		}
@@ -166,6 +166,17 @@ func RoleOf(name string) Role {
 		folded = rest
 	}
 	return Answer
+}
+
+// withoutPrefix takes the longest prefix off a name.
+func withoutPrefix(folded string) string {
+	for end := min(len(folded), maxPrefix); end > 0; {
+		end = strings.LastIndexByte(folded[:end], '_')
+		if end >= 0 && prefixes[folded[:end+1]] {
+			return folded[end+1:]
+		}
+	}
+	return folded
 }
 
 // fold reduces a name for comparing: normalize.Key without accents.

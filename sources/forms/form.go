@@ -84,7 +84,7 @@ func (f *Form) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
 	if lead.PageURL == "" {
 		lead.PageURL = d.Header.Get("Referer")
 	}
-	if untagged(lead.Tagging) && untagged(normalize.Tagging(lead.PageURL)) {
+	if len(d.Header["Cookie"]) > 0 && untagged(lead.Tagging) && untagged(normalize.Tagging(lead.PageURL)) {
 		tagFromCookies(d, &lead.Tagging)
 	}
 	event, err := form.Event(d.ReceivedAt, f.config.Location)
@@ -135,6 +135,11 @@ func (f *Form) validate(form *fields.Form) error {
 // Respond answers a browser's own post with a page to go to. Whatever became
 // of the post (a honeypot, a repetition), the answer is the same.
 func (f *Form) Respond(d *ingest.Delivery, _ []ingest.Event) ingest.Answer {
+	accept := d.Header.Get("Accept")
+	page := strings.Contains(accept, "text/html")
+	if !page && strings.Contains(accept, "application/json") {
+		return ingest.Answer{}
+	}
 	media, _, err := fields.MediaOf(d)
 	if err != nil || media == fields.JSON {
 		return ingest.Answer{}
@@ -144,8 +149,7 @@ func (f *Form) Respond(d *ingest.Delivery, _ []ingest.Event) ingest.Answer {
 		return ingest.Answer{}
 	}
 	wanted := first(sent, "_next", "_redirect")
-	accept := d.Header.Get("Accept")
-	if !strings.Contains(accept, "text/html") && (wanted == "" || strings.Contains(accept, "application/json")) {
+	if !page && wanted == "" {
 		return ingest.Answer{}
 	}
 	if next := f.destinations(d, sent).next(wanted); next != "" {
