@@ -49,19 +49,23 @@ func (c *Click) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
 		return nil, err
 	}
 	events := make([]ingest.Event, 0, len(list))
-	seen := make(map[string]int)
+	touches := make([]ingest.Touch, len(list))
+	var seen map[string]int
 	for i := range list {
-		e := &list[i]
-		touch := &ingest.Touch{VisitorID: e.text("visitor_id"), PageURL: e.text("url"), Referrer: e.text("referrer")}
+		e, touch := &list[i], &touches[i]
+		*touch = ingest.Touch{VisitorID: e.text("visitor_id"), PageURL: e.text("url"), Referrer: e.text("referrer")}
 		event := ingest.Event{Kind: ingest.TouchKind, Key: e.id(), Touch: touch}
 		event.OccurredAt, event.Zone = e.time(c.config.Location)
 		switch {
 		case touch.PageURL == "":
 			e.bad("url", "missing")
-		case normalize.PageURL(touch.PageURL) == "":
+		case !normalize.IsPage(touch.PageURL):
 			e.bad("url", "not an http or https address")
 		}
 		if event.Key == "" {
+			if seen == nil {
+				seen = make(map[string]int)
+			}
 			event.Key = clickKey(d, i, event.OccurredAt, touch, seen)
 		}
 		events = append(events, event)

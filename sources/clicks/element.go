@@ -1,7 +1,6 @@
 package clicks
 
 import (
-	"encoding/json"
 	"fmt"
 	"mime"
 	"strings"
@@ -20,61 +19,71 @@ const maxID = 255
 
 // element is one JSON object of a body; what is wrong with it goes to invalid.
 type element struct {
-	object  map[string]any
-	prefix  string // "[3]." in a list
+	object  fields.Value
+	index   int
+	listed  bool // fields are named with the index, as in "[3].url"
 	invalid *ingest.InvalidError
 }
 
 // elements reads a JSON object, or a list of them. Browsers send beacons as
 // text/plain, https://developer.mozilla.org/docs/Web/API/Navigator/sendBeacon.
 func elements(d *ingest.Delivery, invalid *ingest.InvalidError) ([]element, error) {
-	if header := d.Header.Get("Content-Type"); header != "" {
+	switch header := d.Header.Get("Content-Type"); header {
+	case "", "application/json", "text/plain", "text/plain;charset=UTF-8":
+	default:
 		mediaType, _, err := mime.ParseMediaType(header)
 		if err != nil || mediaType != "text/plain" && mediaType != "application/json" && !strings.HasSuffix(mediaType, "+json") {
 			return nil, fmt.Errorf("%w: send application/json", ingest.ErrMediaType)
 		}
 	}
-	value, err := fields.ParseJSON(d.Body)
+	value, err := fields.ReadJSON(d.Body)
 	if err != nil {
 		return nil, err
 	}
-	if object, ok := value.(map[string]any); ok {
-		return []element{{object: object, invalid: invalid}}, nil
-	}
-	list, ok := value.([]any)
-	switch {
-	case !ok:
+	switch n := value.Len(); {
+	case value.Kind() == fields.Object:
+		return []element{{object: value, invalid: invalid}}, nil
+	case value.Kind() != fields.Array:
 		return nil, fmt.Errorf("%w: neither a JSON object nor a list of them", ingest.ErrMalformed)
-	case len(list) == 0:
+	case n == 0:
 		return nil, fmt.Errorf("%w: an empty list", ingest.ErrMalformed)
-	case len(list) > maxElements:
-		return nil, fmt.Errorf("%w: a list of %d (at most %d)", ingest.ErrTooLarge, len(list), maxElements)
+	case n > maxElements:
+		return nil, fmt.Errorf("%w: a list of %d (at most %d)", ingest.ErrTooLarge, n, maxElements)
+	default:
+		return listed(value, n, invalid), nil
 	}
-	found := make([]element, 0, len(list))
-	for i, value := range list {
-		object, ok := value.(map[string]any)
-		if !ok {
-			invalid.Add(fmt.Sprintf("[%d]", i), "not a JSON object")
-			continue
+}
+
+func listed(list fields.Value, n int, invalid *ingest.InvalidError) []element {
+	found := make([]element, 0, n)
+	index := 0
+	for value := range list.Elements() {
+		if value.Kind() == fields.Object {
+			found = append(found, element{object: value, index: index, listed: true, invalid: invalid})
+		} else {
+			invalid.Add(fmt.Sprintf("[%d]", index), "not a JSON object")
 		}
-		found = append(found, element{object: object, prefix: fmt.Sprintf("[%d].", i), invalid: invalid})
+		index++
 	}
-	return found, nil
+	return found
 }
 
 func (e *element) bad(field, format string, args ...any) {
-	e.invalid.Add(e.prefix+field, format, args...)
+	if e.listed {
+		field = fmt.Sprintf("[%d].%s", e.index, field)
+	}
+	e.invalid.Add(field, format, args...)
 }
 
 // text returns a field that is text, or a number as it is written; "" if it is
 // absent or null.
 func (e *element) text(field string) string {
-	switch value := e.object[field].(type) {
-	case nil:
-	case string:
-		return strings.TrimSpace(value)
-	case json.Number:
-		return value.String()
+	switch value := e.object.Member(field); value.Kind() {
+	case fields.Null:
+	case fields.String:
+		return strings.TrimSpace(value.Text())
+	case fields.Number:
+		return value.Text()
 	default:
 		e.bad(field, "must be text")
 	}

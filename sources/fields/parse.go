@@ -85,20 +85,27 @@ func Parse(d *ingest.Delivery) ([]Field, error) {
 	case Multipart:
 		fields, err = parseMultipart(d.Body, params["boundary"])
 	case JSON:
-		var value any
-		if value, err = ParseJSON(d.Body); err != nil {
-			return nil, err
-		}
-		object, ok := value.(map[string]any)
-		if !ok {
-			return nil, fmt.Errorf("%w: the body must be one JSON object", ingest.ErrMalformed)
-		}
-		fields, err = Flatten(object)
+		fields, err = parseObject(d.Body)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return fields, bounded(fields)
+}
+
+func parseObject(body []byte) ([]Field, error) {
+	value, err := ReadJSON(body)
+	if err != nil {
+		return nil, err
+	}
+	if value.Kind() != Object {
+		return nil, fmt.Errorf("%w: the body must be one JSON object", ingest.ErrMalformed)
+	}
+	l := newList(maxLeaves, len(value.nodes)-1)
+	if err := l.flattenValue("", value, 0); err != nil {
+		return nil, err
+	}
+	return l.fields, nil
 }
 
 func bounded(fields []Field) error {
@@ -273,46 +280,6 @@ func reason(err error) string {
 	return "a part cannot be read"
 }
 
-// ParseJSON reads one JSON value; numbers keep their digits (json.Number).
-// Errors: ErrMalformed, without a word of the content, and ErrTooLarge.
-func ParseJSON(body []byte) (any, error) {
-	if countJSON(body) > maxJSON {
-		return nil, fmt.Errorf("%w: more than %d values in the JSON", ingest.ErrTooLarge, maxJSON)
-	}
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.UseNumber()
-	var value any
-	err := dec.Decode(&value)
-	if err == nil {
-		if _, more := dec.Token(); !errors.Is(more, io.EOF) {
-			return nil, fmt.Errorf("%w: more behind the JSON value", ingest.ErrMalformed)
-		}
-		return value, nil
-	}
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
-		return nil, fmt.Errorf("%w: JSON at byte %d", ingest.ErrMalformed, syntax.Offset)
-	}
-	return nil, fmt.Errorf("%w: not a whole JSON value", ingest.ErrMalformed)
-}
-
-// countJSON counts the values of a JSON text, or a few more. A body of nothing
-// but small values takes fifty times its size in memory.
-func countJSON(body []byte) (n int) {
-	quoted := false
-	for i := 0; i < len(body); i++ {
-		switch c := body[i]; {
-		case c == '"':
-			quoted = !quoted
-		case quoted && c == '\\':
-			i++
-		case !quoted && (c == ',' || c == '[' || c == '{'):
-			n++
-		}
-	}
-	return n
-}
-
 // Flatten turns a JSON object into fields: nested objects by their path
 // ("contact.email"), lists of plain values as several values. null is no
 // value. Errors: ErrTooLarge.
@@ -325,14 +292,8 @@ func Flatten(object map[string]any) ([]Field, error) {
 }
 
 func (l *list) flatten(path string, value any, depth int) error {
-	if depth > maxNesting {
-		return fmt.Errorf("%w: JSON nested deeper than %d", ingest.ErrTooLarge, maxNesting)
-	}
-	switch value.(type) {
-	case map[string]any, []any:
-		if len(path) > maxNameSize { // every leaf below would repeat it
-			return fmt.Errorf("%w: JSON objects under names of more than %d bytes", ingest.ErrTooLarge, maxNameSize)
-		}
+	if err := nesting(path, holds(value), depth); err != nil {
+		return err
 	}
 	switch v := value.(type) {
 	case map[string]any:
@@ -344,8 +305,7 @@ func (l *list) flatten(path string, value any, depth int) error {
 	case []any:
 		for i, element := range v {
 			at := path
-			switch element.(type) {
-			case map[string]any, []any:
+			if holds(element) {
 				at = join(path, strconv.Itoa(i))
 			}
 			if err := l.flatten(at, element, depth+1); err != nil {
@@ -358,6 +318,27 @@ func (l *list) flatten(path string, value any, depth int) error {
 		return l.add(path, v.String())
 	case bool:
 		return l.add(path, strconv.FormatBool(v))
+	}
+	return nil
+}
+
+// holds tells whether other values stand in a value.
+func holds(value any) bool {
+	switch value.(type) {
+	case map[string]any, []any:
+		return true
+	}
+	return false
+}
+
+// nesting refuses what is nested too deep, and lists and objects under a long
+// path, which every leaf below would repeat.
+func nesting(path string, holds bool, depth int) error {
+	if depth > maxNesting {
+		return fmt.Errorf("%w: JSON nested deeper than %d", ingest.ErrTooLarge, maxNesting)
+	}
+	if holds && len(path) > maxNameSize {
+		return fmt.Errorf("%w: JSON objects under names of more than %d bytes", ingest.ErrTooLarge, maxNameSize)
 	}
 	return nil
 }

@@ -236,7 +236,7 @@ func Referrer(raw string) string { return baseURL(raw) }
 
 func baseURL(raw string) string {
 	base, _, _ := splitURL(strings.TrimSpace(raw))
-	if plainURL(base) {
+	if base == "" || plainURL(base) {
 		return base
 	}
 	if len(base) > 4*maxURL {

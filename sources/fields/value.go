@@ -1,0 +1,202 @@
+package fields
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/leadgate/leadgate/ingest"
+)
+
+// Value is a JSON value. The zero Value is null.
+type Value struct {
+	nodes []node
+	at    int
+}
+
+// ReadJSON reads one JSON value. Errors: ErrMalformed, without a word of the
+// content, and ErrTooLarge.
+func ReadJSON(body []byte) (Value, error) {
+	nodes, ok := readJSON(body)
+	if !ok {
+		return Value{}, refusal(body)
+	}
+	return Value{nodes: nodes}, nil
+}
+
+// refusal is the error about a body that readJSON refuses. It tells no word of
+// the content.
+func refusal(body []byte) error {
+	if countJSON(body) > maxJSON {
+		return fmt.Errorf("%w: more than %d values in the JSON", ingest.ErrTooLarge, maxJSON)
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
+	err := dec.Decode(new(json.RawMessage))
+	var syntax *json.SyntaxError
+	switch {
+	case errors.As(err, &syntax):
+		return fmt.Errorf("%w: JSON at byte %d", ingest.ErrMalformed, syntax.Offset)
+	case err == nil:
+		if _, more := dec.Token(); !errors.Is(more, io.EOF) {
+			return fmt.Errorf("%w: more behind the JSON value", ingest.ErrMalformed)
+		}
+	}
+	return fmt.Errorf("%w: not a whole JSON value", ingest.ErrMalformed)
+}
+
+// countJSON counts the values of a JSON text, or a few more. A body of nothing
+// but small values takes fifty times its size in memory.
+func countJSON(body []byte) (n int) {
+	quoted := false
+	for i := 0; i < len(body); i++ {
+		switch c := body[i]; {
+		case c == '"':
+			quoted = !quoted
+		case quoted && c == '\\':
+			i++
+		case !quoted && (c == ',' || c == '[' || c == '{'):
+			n++
+		}
+	}
+	return n
+}
+
+// ParseJSON reads one JSON value as encoding/json does; numbers keep their digits
+// (json.Number). Errors: as those of ReadJSON.
+func ParseJSON(body []byte) (any, error) {
+	value, err := ReadJSON(body)
+	if err != nil {
+		return nil, err
+	}
+	return value.any(), nil
+}
+
+// Kind tells what v is.
+func (v Value) Kind() Kind {
+	if v.nodes == nil {
+		return Null
+	}
+	return v.nodes[v.at].kind
+}
+
+// Text returns what a string says, and a number or a truth value as it is written.
+func (v Value) Text() string {
+	if v.nodes == nil {
+		return ""
+	}
+	return v.nodes[v.at].text
+}
+
+// Member returns the member of an object, the last of that name; null if there
+// is none.
+func (v Value) Member(name string) (member Value) {
+	if v.Kind() != Object {
+		return Value{}
+	}
+	for each := range v.Elements() {
+		if v.nodes[each.at].name == name {
+			member = each
+		}
+	}
+	return member
+}
+
+// Elements are what stands in a list, or the members of an object as they were sent.
+func (v Value) Elements() iter.Seq[Value] {
+	return func(yield func(Value) bool) {
+		if v.nodes == nil {
+			return
+		}
+		for at := v.at + 1; at < v.nodes[v.at].end; at = v.nodes[at].end {
+			if !yield(Value{nodes: v.nodes, at: at}) {
+				return
+			}
+		}
+	}
+}
+
+// Len returns how many Elements there are.
+func (v Value) Len() (n int) {
+	for range v.Elements() {
+		n++
+	}
+	return n
+}
+
+// sorted returns where the members of an object stand, by their names; of those
+// that share one, the last.
+func (v Value) sorted(order []int) []int {
+	for member := range v.Elements() {
+		order = append(order, member.at)
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return strings.Compare(v.nodes[a].name, v.nodes[b].name) })
+	last := order[:0]
+	for i, at := range order {
+		if i+1 == len(order) || v.nodes[order[i+1]].name != v.nodes[at].name {
+			last = append(last, at)
+		}
+	}
+	return last
+}
+
+func (v Value) any() any {
+	switch v.Kind() {
+	case Bool:
+		return v.Text() == "true"
+	case Number:
+		return json.Number(v.Text())
+	case String:
+		return v.Text()
+	case Array:
+		list := make([]any, 0, v.Len())
+		for element := range v.Elements() {
+			list = append(list, element.any())
+		}
+		return list
+	case Object:
+		object := make(map[string]any, v.Len())
+		for member := range v.Elements() {
+			object[v.nodes[member.at].name] = member.any()
+		}
+		return object
+	}
+	return nil
+}
+
+// flattenValue is flatten for a Value.
+func (l *list) flattenValue(path string, v Value, depth int) error {
+	if err := nesting(path, v.Kind() >= Array, depth); err != nil {
+		return err
+	}
+	switch v.Kind() {
+	case Object:
+		var room [32]int
+		for _, at := range v.sorted(room[:0]) {
+			member := Value{nodes: v.nodes, at: at}
+			if err := l.flattenValue(join(path, v.nodes[at].name), member, depth+1); err != nil {
+				return err
+			}
+		}
+	case Array:
+		i := 0
+		for element := range v.Elements() {
+			at := path
+			if element.Kind() >= Array {
+				at = join(path, strconv.Itoa(i))
+			}
+			if err := l.flattenValue(at, element, depth+1); err != nil {
+				return err
+			}
+			i++
+		}
+	case String, Number, Bool:
+		return l.add(path, v.Text())
+	}
+	return nil
+}
