@@ -36,7 +36,7 @@ const maxJSONDepth = 10_000
 func readJSON(body []byte) (nodes []node, ok bool) {
 	values := 1 + bytes.Count(body, []byte{','}) + bytes.Count(body, []byte{'{'}) + bytes.Count(body, []byte{'['})
 	r := reader{text: string(body), nodes: make([]node, 0, min(values, 8+len(body)/16))}
-	ok = r.value("") && r.next() == 0 && r.at == len(r.text)
+	ok = r.value("") && r.next() == 0 && r.at == len(r.text) && r.count <= maxJSON
 	return r.nodes, ok
 }
 
