@@ -12,14 +12,9 @@ import (
 
 	"golang.org/x/net/idna"
 	"golang.org/x/text/unicode/norm"
-
-	"github.com/nyaruka/phonenumbers"
 )
 
-var (
-	errEmail = errors.New("not an e-mail address")
-	errPhone = errors.New("not a phone number that can be dialled")
-)
+var errEmail = errors.New("not an e-mail address")
 
 // Email returns the address in lower case, its domain in Unicode. It accepts
 // what RFC 5321 and 5322 do (a display name is left out), asks for a dot in
@@ -106,72 +101,6 @@ func plainLabel(label string) bool {
 
 func alphanumeric(c byte) bool {
 	return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'
-}
-
-// Phone returns the number in E.164 form. Region (ISO 3166 alpha-2) is the
-// country of national numbers; without one only international numbers can be
-// read. An extension is left out. An international number counts as valid if
-// its length is possible in its country, so that newly opened ranges are not
-// refused; a national one must be valid in the region, which is a guess.
-func Phone(text, region string) (string, error) {
-	text = strings.TrimSpace(text)
-	if len(text) > 64 {
-		return "", errPhone
-	}
-	if text = withoutMarks(text); northAmerican(text) {
-		return text, nil
-	}
-	number, err := phonenumbers.Parse(text, region)
-	if err != nil && strings.HasPrefix(text, "00") {
-		number, err = phonenumbers.Parse("+"+text[2:], "")
-	}
-	if err != nil || !phonenumbers.IsPossibleNumber(number) {
-		return "", errPhone
-	}
-	if text[0] != '+' && !phonenumbers.IsValidNumber(number) {
-		return "", errPhone
-	}
-	return phonenumbers.Format(number, phonenumbers.E164), nil
-}
-
-// withoutMarks takes the marks out of a number that is plain digits besides:
-// the library finds them with regular expressions, which cost it most of its
-// time. A zero in brackets, "+44 (0)20", it must see for itself.
-func withoutMarks(text string) string {
-	marks := 0
-	for i := range len(text) {
-		switch c := text[i]; {
-		case c >= '0' && c <= '9', c == '+' && i == 0:
-		case c == ' ' || c == '-' || c == '.' || c == '(' && !strings.HasPrefix(text[i:], "(0)") || c == ')':
-			marks++
-		default:
-			return text
-		}
-	}
-	if marks == 0 {
-		return text
-	}
-	digits := make([]byte, 0, len(text)-marks)
-	for i := range len(text) {
-		if c := text[i]; c == '+' || c >= '0' && c <= '9' {
-			digits = append(digits, c)
-		}
-	}
-	return string(digits)
-}
-
-// northAmerican tells whether text is +1 with a number that can exist: the
-// most frequent input, for which the library's work can be spared.
-func northAmerican(text string) bool {
-	if len(text) != 12 || text[:2] != "+1" || text[2] < '2' || text[5] < '2' {
-		return false
-	}
-	for i := 2; i < len(text); i++ {
-		if text[i] < '0' || text[i] > '9' {
-			return false
-		}
-	}
-	return true
 }
 
 // Withheld tells whether a caller's number is one of the texts that telephone
