@@ -8,4 +8,12 @@
 //
 // Windows are fixed: a key that reaches its count is refused until the window
 // that its first request opened has ended.
+//
+// A shared limit is leased: a node takes what it will need of a window ahead of
+// need, in blocks that grow with what it has spent, so that few requests wait
+// for Redis. All nodes together let no more pass than the limit, while Redis is
+// there, and no less than 95 % of it, however many they are; what they hold
+// when the window ends is void. Up to 20 a window nothing is taken ahead: such
+// a limit is exact. What remains is told as Redis last knew it. A key that Redis
+// refused is refused here for a second, or until its window ends.
 package limit

@@ -12,7 +12,7 @@ import (
 
 // redisServer starts a real Redis on addr and waits until it answers. stop
 // kills it.
-func redisServer(t *testing.T, addr string) (stop func()) {
+func redisServer(t testing.TB, addr string) (stop func()) {
 	t.Helper()
 	path, err := exec.LookPath("redis-server")
 	if err != nil {
@@ -47,7 +47,7 @@ func redisServer(t *testing.T, addr string) (stop func()) {
 	return stop
 }
 
-func freeAddr(t *testing.T) string {
+func freeAddr(t testing.TB) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -120,7 +120,7 @@ func TestLimiter_CountsEachRequestOnce(t *testing.T) {
 
 // patient is a client as the rest of the program has it: with seconds of
 // timeouts and with retries.
-func patient(t *testing.T, addr string) redis.UniversalClient {
+func patient(t testing.TB, addr string) redis.UniversalClient {
 	t.Helper()
 	c := redis.NewClient(&redis.Options{Addr: addr})
 	t.Cleanup(func() { _ = c.Close() })
@@ -249,19 +249,4 @@ func TestLimiter_RequestEndedIsNoOutage(t *testing.T) {
 	if l.Degraded() {
 		t.Error("a request that ended was taken for an outage of Redis")
 	}
-}
-
-func BenchmarkTake(b *testing.B) {
-	l, err := limit.New(limit.Options{Rate: limit.Rate{Count: 1 << 60, Per: time.Hour}})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.ReportAllocs()
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			if r, err := l.Take(b.Context(), "192.0.2.1"); err != nil || !r.Allowed {
-				b.Fatal(r, err)
-			}
-		}
-	})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
@@ -34,8 +35,8 @@ type Options struct {
 	Timeout time.Duration
 	// Retry is how long Redis is left alone after a failure; 1 s if zero.
 	Retry time.Duration
-	// Now is the clock of Retry, and shows when the time of day was set back;
-	// time.Now if nil.
+	// Now is the clock of Retry and of what is leased, and shows when the time
+	// of day was set back; time.Now if nil.
 	Now func() time.Time
 	// Log is told when counting leaves Redis and when it returns; may be nil.
 	Log *slog.Logger
@@ -43,7 +44,6 @@ type Options struct {
 
 // Limiter counts requests by key. It is safe for concurrent use.
 type Limiter struct {
-	rate   limiter.Rate
 	off    bool
 	local  *localStore
 	shared *sharedStore // nil: this node only
@@ -53,17 +53,19 @@ type Limiter struct {
 // away does not stop the start. Close ends its connections; the goroutine that
 // cleans the memory ends when the Limiter is collected, so make few.
 func New(o Options) (*Limiter, error) {
-	l := &Limiter{rate: limiter.Rate{Formatted: o.Rate.String(), Period: o.Rate.Per, Limit: o.Rate.Count}, off: o.Rate.Off()}
+	l := &Limiter{off: o.Rate.Off()}
 	if l.off {
 		return l, nil
 	}
-	prefix := "leadgate:limit:" + o.Name
-	l.local = newLocalStore(prefix, o.Now)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	l.local = newLocalStore(o)
 	if o.Redis == nil {
 		return l, nil
 	}
 	var err error
-	if l.shared, err = newSharedStore(o, prefix); err != nil {
+	if l.shared, err = newSharedStore(o, "leadgate:limit:"+o.Name); err != nil {
 		return nil, fmt.Errorf("limit %s: %w", o.Name, err)
 	}
 	return l, nil
@@ -76,19 +78,23 @@ func (l *Limiter) Take(ctx context.Context, key string) (Result, error) {
 		return Result{Allowed: true}, nil
 	}
 	if l.shared != nil {
-		if state, ok := l.shared.take(ctx, key, l.rate); ok {
-			return result(state), nil
+		if r, err := l.shared.leases.take(ctx, key); err == nil {
+			return r, nil
 		}
 	}
-	state, err := l.local.Get(ctx, key, l.rate)
+	r, err := l.local.leases.take(ctx, key)
 	if err != nil {
 		return Result{}, fmt.Errorf("count a request: %w", err)
 	}
-	return result(state), nil
+	return r, nil
 }
 
-func result(s limiter.Context) Result {
-	return Result{Limit: s.Limit, Remaining: s.Remaining, Reset: time.Unix(s.Reset, 0).UTC(), Allowed: !s.Reached}
+// uncounted is the limit that the stores are given: they count whatever the
+// limit is, and what remains of this one tells how far.
+const uncounted = math.MaxInt64
+
+func counting(r Rate) limiter.Rate {
+	return limiter.Rate{Formatted: r.String(), Period: r.Per, Limit: uncounted}
 }
 
 // Degraded tells whether a shared limit is being counted on this node alone.
@@ -96,12 +102,12 @@ func (l *Limiter) Degraded() bool {
 	return l != nil && l.shared != nil && l.shared.away()
 }
 
-// Close ends the connections to Redis.
+// Close ends the connections to Redis. It comes after the last Take.
 func (l *Limiter) Close() error {
 	if l == nil || l.shared == nil {
 		return nil
 	}
-	return l.shared.client.Close()
+	return l.shared.close()
 }
 
 // breaker lets everything through while all is well, and after a failure one

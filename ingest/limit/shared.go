@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,25 +16,25 @@ import (
 	redisstore "github.com/ulule/limiter/v3/drivers/store/redis"
 )
 
-// sharedStore counts in Redis behind a breaker.
+// sharedStore counts in Redis, by leases and behind a breaker.
 type sharedStore struct {
 	client  redis.UniversalClient
 	store   limiter.Store
+	rate    limiter.Rate
 	timeout time.Duration
 	breaker breaker
 	log     *slog.Logger
+	leases  *leases
+	running sync.WaitGroup
 }
 
 func newSharedStore(o Options, prefix string) (*sharedStore, error) {
-	s := &sharedStore{timeout: o.Timeout, log: o.Log, breaker: breaker{retry: o.Retry, now: o.Now}}
+	s := &sharedStore{rate: counting(o.Rate), timeout: o.Timeout, log: o.Log, breaker: breaker{retry: o.Retry, now: o.Now}}
 	if s.timeout <= 0 {
 		s.timeout = 50 * time.Millisecond
 	}
 	if s.breaker.retry <= 0 {
 		s.breaker.retry = time.Second
-	}
-	if s.breaker.now == nil {
-		s.breaker.now = time.Now
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -49,6 +50,8 @@ func newSharedStore(o Options, prefix string) (*sharedStore, error) {
 		return nil, fmt.Errorf("redis store: %w", err)
 	}
 	scripts.online.Store(true)
+	s.leases = newLeases(o, s.count)
+	s.leases.aside, s.leases.patience = s.running.Go, s.timeout
 	return s, nil
 }
 
@@ -74,16 +77,17 @@ func impatient(client redis.UniversalClient, timeout time.Duration) (redis.Unive
 	return nil, errClient
 }
 
-// take counts in Redis; false means that it could not be done in time.
-func (s *sharedStore) take(ctx context.Context, key string, rate limiter.Rate) (limiter.Context, bool) {
+// count counts n requests of key in Redis.
+func (s *sharedStore) count(ctx context.Context, key string, n int64, now time.Time) (counted, error) {
 	if !s.breaker.allow() {
-		return limiter.Context{}, false
+		return counted{}, errAway
 	}
 	bounded, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	state, err := s.store.Get(bounded, key, rate)
+	lives := s.rate.Period
+	state, err := s.store.Increment(context.WithValue(bounded, livesKey{}, &lives), key, n, s.rate)
 	if err != nil && ctx.Err() != nil {
-		return limiter.Context{}, false // the request ended, which says nothing of Redis
+		return counted{}, err // the request ended, which says nothing of Redis
 	}
 	if s.breaker.report(err != nil) {
 		if err != nil {
@@ -92,10 +96,19 @@ func (s *sharedStore) take(ctx context.Context, key string, rate limiter.Rate) (
 			s.log.Info("redis is back: the limit is shared again")
 		}
 	}
-	return state, err == nil
+	if err != nil {
+		return counted{}, err
+	}
+	return counted{total: uncounted - state.Remaining, end: now.Add(lives), reset: state.Reset}, nil
 }
 
 func (s *sharedStore) away() bool { return s.breaker.open() }
+
+// close waits for what is under way, then ends the connections.
+func (s *sharedStore) close() error {
+	s.running.Wait()
+	return s.client.Close()
+}
 
 // lazyScripts is a client that, while the store is being made, tells a
 // script's digest without a server. The store's constructor would load its
@@ -114,5 +127,24 @@ func (c *lazyScripts) ScriptLoad(ctx context.Context, script string) *redis.Stri
 	digest := sha1.Sum([]byte(script)) // as Redis names scripts
 	cmd := redis.NewStringCmd(ctx, "script", "load")
 	cmd.SetVal(hex.EncodeToString(digest[:]))
+	return cmd
+}
+
+// livesKey is where a context has the *time.Duration that is to be how long the
+// key lives on: the store rounds it down to a second, and windows are as short
+// as that.
+type livesKey struct{}
+
+// EvalSha implements the store's client. Its scripts answer with the count and
+// the milliseconds that the key lives on.
+func (c *lazyScripts) EvalSha(ctx context.Context, digest string, keys []string, args ...any) *redis.Cmd {
+	cmd := c.UniversalClient.EvalSha(ctx, digest, keys, args...)
+	if lives, ok := ctx.Value(livesKey{}).(*time.Duration); ok {
+		if answer, _ := cmd.Val().([]any); len(answer) == 2 {
+			if ms, _ := answer[1].(int64); ms >= 0 {
+				*lives = time.Duration(ms) * time.Millisecond
+			}
+		}
+	}
 	return cmd
 }

@@ -1,0 +1,207 @@
+package limit
+
+import (
+	"context"
+	"hash/maphash"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// slots bound the keys that are remembered. One that finds its slot taken is
+// counted by the store, request by request.
+const slots = 8192
+
+// warm is how much a key must have got for its slot to be its own while its
+// window lasts: most addresses are seen once.
+const warm = 8
+
+// leases spend what they take from a store in blocks, without a lock and
+// without the store. They ask the store for the requests that wait, all at
+// once, and for what they may hold besides; see share. One question about a
+// key is under way at a time.
+type leases struct {
+	rate Rate
+	now  func() time.Time
+	// count counts n requests of key in the store, from now on.
+	count func(ctx context.Context, key string, n int64, now time.Time) (counted, error)
+	// aside runs what no request should wait for.
+	aside func(func())
+	// patience is how long a request may wait in all; 0 is for a store that
+	// never lets one wait.
+	patience time.Duration
+	seed     maphash.Seed
+	slots    [slots]atomic.Pointer[lease]
+}
+
+// lease is what a node holds of one key.
+type lease struct {
+	key    string
+	window atomic.Pointer[window]
+	asking atomic.Bool // written with mu held
+	mu     sync.Mutex
+	next   *question // of those who came while one was under way
+}
+
+// question is a question to the store for n requests.
+type question struct {
+	n     int64
+	since time.Time
+	done  chan struct{} // nil: nobody waits but who asks
+	// The answer.
+	err    error
+	budget int64 // how many may pass before the limit is reached
+	reset  int64
+}
+
+func newLeases(o Options, count func(context.Context, string, int64, time.Time) (counted, error)) *leases {
+	return &leases{rate: o.Rate, now: o.Now, count: count, aside: func(f func()) { f() }, seed: maphash.MakeSeed()}
+}
+
+// take counts one request of key. An error means that the store did not.
+func (s *leases) take(ctx context.Context, key string) (Result, error) {
+	now := s.now()
+	l := s.lease(key, now)
+	if l == nil {
+		c, err := s.count(ctx, key, 1, now)
+		return s.result(s.rate.Count-c.total, c.reset), err
+	}
+	if w := l.window.Load(); w.open(now) {
+		if r, ok := s.spend(l, w, now); ok {
+			return r, nil
+		}
+	}
+	return s.ask(ctx, l, now)
+}
+
+// spend answers without the store, if that can be done.
+func (s *leases) spend(l *lease, w *window, now time.Time) (Result, bool) {
+	spent, left := w.spend(1)
+	if spent == 0 {
+		return s.result(-1, w.reset), w.refused(now)
+	}
+	if w.low(left) && !l.asking.Load() {
+		s.fetch(l)
+	}
+	return s.result(w.rest+left, w.reset), true
+}
+
+// result is the answer to a request that leaves so much of the limit; it is
+// refused when that is less than nothing.
+func (s *leases) result(left, reset int64) Result {
+	return Result{Limit: s.rate.Count, Remaining: max(0, left), Reset: time.Unix(reset, 0).UTC(), Allowed: left >= 0}
+}
+
+// lease finds or makes the lease of key; nil: its slot is another's.
+func (s *leases) lease(key string, now time.Time) *lease {
+	slot := &s.slots[maphash.String(s.seed, key)%slots]
+	for {
+		l := slot.Load()
+		if l != nil && l.key == key {
+			return l
+		}
+		if l != nil {
+			if w := l.window.Load(); w.open(now) && w.got >= warm {
+				return nil
+			}
+		}
+		mine := &lease{key: strings.Clone(key)} // the caller may reuse its bytes
+		if slot.CompareAndSwap(l, mine) {
+			return mine
+		}
+	}
+}
+
+// ask has the store count the request, together with others that wait.
+func (s *leases) ask(ctx context.Context, l *lease, now time.Time) (Result, error) {
+	l.mu.Lock()
+	if w := l.window.Load(); w.open(now) { // another has asked meanwhile
+		if spent, left := w.spend(1); spent > 0 {
+			l.mu.Unlock()
+			return s.result(w.rest+left, w.reset), nil
+		}
+	}
+	if !l.asking.Load() {
+		l.asking.Store(true)
+		l.mu.Unlock()
+		q := question{n: 1}
+		if next := s.put(ctx, l, &q, now); next != nil {
+			s.aside(func() { s.putAll(l, next) })
+		}
+		return s.result(q.budget-1, q.reset), q.err
+	}
+	if l.next == nil {
+		l.next = &question{done: make(chan struct{}), since: time.Now()}
+	}
+	q, before := l.next, l.next.n
+	q.n++
+	l.mu.Unlock()
+	select {
+	case <-q.done:
+		return s.result(q.budget-1-before, q.reset), q.err
+	case <-ctx.Done():
+		return Result{}, ctx.Err()
+	}
+}
+
+// fetch asks for more than is held, unless a question is under way.
+func (s *leases) fetch(l *lease) {
+	l.mu.Lock()
+	asking := l.asking.Swap(true)
+	l.mu.Unlock()
+	if !asking {
+		s.aside(func() { s.putAll(l, &question{since: time.Now()}) })
+	}
+}
+
+func (s *leases) putAll(l *lease, q *question) {
+	for q != nil {
+		ctx, cancel := context.Background(), context.CancelFunc(func() {})
+		if s.patience > 0 {
+			ctx, cancel = context.WithDeadline(ctx, q.since.Add(s.patience))
+		}
+		q = s.put(ctx, l, q, s.now())
+		cancel()
+	}
+}
+
+// put answers q and returns the question that is to be put next. Who calls it
+// has set asking.
+func (s *leases) put(ctx context.Context, l *lease, q *question, now time.Time) (next *question) {
+	if q.done != nil {
+		defer close(q.done)
+	}
+	w := l.window.Load()
+	var held, left int64
+	if w.open(now) {
+		held, left = w.spend(q.n)
+	}
+	n := q.n - held
+	if n == 0 && q.n > 0 {
+		q.budget, q.reset = w.rest+held+left, w.reset
+		return l.follow(nil)
+	}
+	ahead := max(0, (w.spent(now)+n)/share-left)
+	c, err := s.count(ctx, l.key, n+ahead, now)
+	if err != nil {
+		q.err = err
+		return l.follow(nil)
+	}
+	before := c.total - n - ahead
+	q.budget, q.reset = held+max(0, s.rate.Count-before), c.reset
+	return l.follow(w.next(c, n, ahead, s.rate, now))
+}
+
+// follow puts w in the place of the window, and returns the next question.
+func (l *lease) follow(w *window) *question {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if w != nil {
+		l.window.Store(w)
+	}
+	next := l.next
+	l.next = nil
+	l.asking.Store(next != nil)
+	return next
+}

@@ -1,0 +1,220 @@
+package limit_test
+
+import (
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/leadgate/leadgate/ingest/limit"
+)
+
+// nodes are limiters that share what client connects to.
+func nodes(t *testing.T, n int, count int64, client redis.UniversalClient, now func() time.Time) []*limit.Limiter {
+	t.Helper()
+	all := make([]*limit.Limiter, n)
+	for i := range all {
+		all[i] = newLimiter(t, limit.Options{
+			Name: "source", Rate: limit.Rate{Count: count, Per: time.Hour}, Redis: client, Timeout: time.Minute, Now: now,
+		})
+	}
+	return all
+}
+
+// takeAll makes n requests of key "a" to each node, from several clients at
+// once, and returns how many passed.
+func takeAll(t *testing.T, n int, nodes ...*limit.Limiter) int64 {
+	t.Helper()
+	const clients = 8
+	var allowed atomic.Int64
+	var wg sync.WaitGroup
+	for _, node := range nodes {
+		var made atomic.Int64
+		for range clients {
+			wg.Go(func() {
+				for made.Add(1) <= int64(n) {
+					r, err := node.Take(t.Context(), "a")
+					if err != nil {
+						t.Error(err)
+					}
+					if r.Allowed {
+						allowed.Add(1)
+					}
+				}
+			})
+		}
+	}
+	wg.Wait()
+	return allowed.Load()
+}
+
+// wantWithin checks that the limit was kept: never more, and hardly less.
+func wantWithin(t *testing.T, allowed, count int64) {
+	t.Helper()
+	if allowed > count || allowed*100 < count*95 {
+		t.Errorf("%d passed, the limit is %d", allowed, count)
+	}
+}
+
+func TestLeases_SmallLimitsAreExact(t *testing.T) {
+	t.Parallel()
+	client := patient(t, miniredis.RunT(t).Addr())
+	for _, count := range []int64{1, 3, 20} {
+		three := nodes(t, 3, count, client, nil)
+		if n := takeAll(t, 50, three...); n != count {
+			t.Errorf("%d of 150 passed, want %d", n, count)
+		}
+		client.FlushAll(t.Context())
+	}
+}
+
+func TestLeases_OneNodeLosesNothing(t *testing.T) {
+	t.Parallel()
+	client := patient(t, miniredis.RunT(t).Addr())
+	shared := nodes(t, 1, 2000, client, nil)[0]
+	local := newLimiter(t, limit.Options{Rate: limit.Rate{Count: 2000, Per: time.Hour}})
+	for name, l := range map[string]*limit.Limiter{"shared": shared, "local": local} {
+		for i := range int64(2000) {
+			if r := take(t, l, "a"); !r.Allowed || r.Remaining != 1999-i || r.Reset.Before(time.Now().Add(59*time.Minute)) {
+				t.Fatalf("%s, request %d: %+v", name, i+1, r)
+			}
+		}
+		if r := take(t, l, "a"); r.Allowed || r.Remaining != 0 {
+			t.Errorf("%s, beyond the limit: %+v", name, r)
+		}
+	}
+}
+
+func TestLeases_NodesTogether(t *testing.T) {
+	t.Parallel()
+	three := nodes(t, 3, 6000, patient(t, miniredis.RunT(t).Addr()), nil)
+	wantWithin(t, takeAll(t, 3000, three...), 6000)
+}
+
+// What is held by nodes that get no more requests is not lost to the others
+// but for a twentieth.
+func TestLeases_NodesFallSilent(t *testing.T) {
+	t.Parallel()
+	server := miniredis.RunT(t)
+	var c clock
+	six := nodes(t, 6, 3000, patient(t, server.Addr()), c.now)
+	for range 3 { // windows
+		var allowed int64
+		for i, node := range six {
+			n := 550
+			if i == len(six)-1 {
+				n = 3000
+			}
+			allowed += takeAll(t, n, node)
+		}
+		wantWithin(t, allowed, 3000)
+		server.FastForward(time.Hour)
+		c.advance(time.Hour)
+	}
+}
+
+func TestLeases_VoidWithTheirWindow(t *testing.T) {
+	t.Parallel()
+	server := miniredis.RunT(t)
+	var c clock
+	two := nodes(t, 2, 4000, patient(t, server.Addr()), c.now)
+	if n := takeAll(t, 1000, two...); n != 2000 {
+		t.Fatalf("%d of 2000 passed", n)
+	}
+	server.FastForward(time.Hour)
+	c.advance(time.Hour)
+	wantWithin(t, takeAll(t, 3000, two...), 4000)
+}
+
+func TestLeases_RedisIsSeldomAsked(t *testing.T) {
+	t.Parallel()
+	server := miniredis.RunT(t)
+	var c clock
+	node := nodes(t, 1, 1e6, patient(t, server.Addr()), c.now)[0]
+	for _, atMost := range []int{1000, 250} { // a window is like the one before
+		before := server.CommandCount()
+		if n := takeAll(t, 5000, node); n != 5000 {
+			t.Errorf("%d of 5000 passed", n)
+		}
+		if asked := server.CommandCount() - before; asked > atMost {
+			t.Errorf("5000 requests asked Redis %d times, want at most %d", asked, atMost)
+		}
+		server.FastForward(time.Hour)
+		c.advance(time.Hour)
+	}
+}
+
+// Who hammers beyond the limit does not hammer Redis; yet what was refused is
+// asked about again, should Redis have been flushed.
+func TestLeases_Refused(t *testing.T) {
+	t.Parallel()
+	server := miniredis.RunT(t)
+	var c clock
+	node := nodes(t, 1, 3, patient(t, server.Addr()), c.now)[0]
+	wantThree(t, node, "a")
+	before := server.CommandCount()
+	for range 100 {
+		if r := take(t, node, "a"); r.Allowed || r.Remaining != 0 || r.Reset.Before(time.Now()) {
+			t.Fatalf("got %+v", r)
+		}
+	}
+	if asked := server.CommandCount() - before; asked != 0 {
+		t.Errorf("refused requests asked Redis %d times", asked)
+	}
+	server.FlushAll()
+	c.advance(time.Second)
+	wantThree(t, node, "a")
+}
+
+// A lease outlives Redis, and no request fails or waits for its return.
+func TestLeases_RedisGoesAndReturns(t *testing.T) {
+	t.Parallel()
+	server := miniredis.RunT(t)
+	addr := server.Addr()
+	var c clock
+	two := nodes(t, 2, 2000, patient(t, addr), c.now)
+	if n := takeAll(t, 500, two...); n != 1000 {
+		t.Fatalf("%d of 1000 passed", n)
+	}
+	server.Close()
+	if n := takeAll(t, 500, two...); n != 1000 {
+		t.Errorf("without Redis %d of 1000 passed", n)
+	}
+	if !two[0].Degraded() || !two[1].Degraded() {
+		t.Error("not degraded without Redis")
+	}
+	if err := server.StartAddr(addr); err != nil { // as it was when it went
+		t.Fatal(err)
+	}
+	defer server.Close()
+	c.advance(2 * time.Second)
+	if n := takeAll(t, 1000, two...); n > 1000 || n < 900 {
+		t.Errorf("%d passed since Redis is back, 1000 were left", n)
+	}
+	if two[0].Degraded() || two[1].Degraded() {
+		t.Error("Redis is back and not used")
+	}
+}
+
+func TestLimiter_MoreKeysThanAreRemembered(t *testing.T) {
+	t.Parallel()
+	l := newLimiter(t, limit.Options{Rate: limit.Rate{Count: 10, Per: time.Hour}})
+	for range 2 {
+		for key := range 10_000 {
+			for range 5 {
+				if r := take(t, l, strconv.Itoa(key)); !r.Allowed {
+					t.Fatalf("key %d: %+v", key, r)
+				}
+			}
+		}
+	}
+	for key := range 10_000 {
+		if r := take(t, l, strconv.Itoa(key)); r.Allowed {
+			t.Fatalf("key %d passes the limit", key)
+		}
+	}
+}
