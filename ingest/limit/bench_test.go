@@ -39,6 +39,7 @@ func benchmarkTake(b *testing.B, client redis.UniversalClient, key func(int64) s
 	b.ReportAllocs()
 	spent := cpu(b)
 	defer func() { b.ReportMetric(float64(cpu(b)-spent)/float64(b.N), "cpu-ns/op") }()
+	b.SetParallelism(32)
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			if r, err := l.Take(b.Context(), key(n.Add(1))); err != nil || !r.Allowed {

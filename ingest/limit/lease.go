@@ -3,7 +3,6 @@ package limit
 import (
 	"context"
 	"hash/maphash"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -106,7 +105,7 @@ func (s *leases) lease(key string, now time.Time) *lease {
 				return nil
 			}
 		}
-		mine := &lease{key: strings.Clone(key)} // the caller may reuse its bytes
+		mine := &lease{key: key}
 		if slot.CompareAndSwap(l, mine) {
 			return mine
 		}

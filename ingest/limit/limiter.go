@@ -71,8 +71,8 @@ func New(o Options) (*Limiter, error) {
 	return l, nil
 }
 
-// Take counts one request of key. It does not fail for want of Redis; an error
-// means that the request could not be counted at all.
+// Take counts one request of key, which it keeps. It does not fail for want of
+// Redis; an error means that the request could not be counted at all.
 func (l *Limiter) Take(ctx context.Context, key string) (Result, error) {
 	if l == nil || l.off {
 		return Result{Allowed: true}, nil

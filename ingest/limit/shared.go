@@ -2,12 +2,9 @@ package limit
 
 import (
 	"context"
-	"crypto/sha1"
-	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -44,7 +41,7 @@ func newSharedStore(o Options, prefix string) (*sharedStore, error) {
 	if s.client, err = impatient(o.Redis, s.timeout); err != nil {
 		return nil, err
 	}
-	scripts := &lazyScripts{UniversalClient: s.client}
+	scripts := &scriptClient{UniversalClient: s.client, timeout: s.timeout, aside: s.running.Go}
 	s.store, err = redisstore.NewStoreWithOptions(scripts, limiter.StoreOptions{Prefix: prefix})
 	if err != nil {
 		return nil, fmt.Errorf("redis store: %w", err)
@@ -108,43 +105,4 @@ func (s *sharedStore) away() bool { return s.breaker.open() }
 func (s *sharedStore) close() error {
 	s.running.Wait()
 	return s.client.Close()
-}
-
-// lazyScripts is a client that, while the store is being made, tells a
-// script's digest without a server. The store's constructor would load its
-// scripts and fail with Redis away; so it loads them when Redis first says
-// that it does not know them.
-type lazyScripts struct {
-	redis.UniversalClient
-	online atomic.Bool
-}
-
-// ScriptLoad implements the store's client.
-func (c *lazyScripts) ScriptLoad(ctx context.Context, script string) *redis.StringCmd {
-	if c.online.Load() {
-		return c.UniversalClient.ScriptLoad(ctx, script)
-	}
-	digest := sha1.Sum([]byte(script)) // as Redis names scripts
-	cmd := redis.NewStringCmd(ctx, "script", "load")
-	cmd.SetVal(hex.EncodeToString(digest[:]))
-	return cmd
-}
-
-// livesKey is where a context has the *time.Duration that is to be how long the
-// key lives on: the store rounds it down to a second, and windows are as short
-// as that.
-type livesKey struct{}
-
-// EvalSha implements the store's client. Its scripts answer with the count and
-// the milliseconds that the key lives on.
-func (c *lazyScripts) EvalSha(ctx context.Context, digest string, keys []string, args ...any) *redis.Cmd {
-	cmd := c.UniversalClient.EvalSha(ctx, digest, keys, args...)
-	if lives, ok := ctx.Value(livesKey{}).(*time.Duration); ok {
-		if answer, _ := cmd.Val().([]any); len(answer) == 2 {
-			if ms, _ := answer[1].(int64); ms >= 0 {
-				*lives = time.Duration(ms) * time.Millisecond
-			}
-		}
-	}
-	return cmd
 }
