@@ -118,6 +118,7 @@ func (g *Decoders) attempt(limit time.Duration) *attempt {
 }
 
 func (a *attempt) decode() {
+	growStack()
 	a.events, a.err = decodeRecovered(a.intake, a.delivery)
 	if a.state.CompareAndSwap(underWay, ended) {
 		a.done <- struct{}{}
@@ -198,3 +199,16 @@ func panicSite() string {
 		}
 	}
 }
+
+// growStack has a new goroutine's stack grow at once to what a decoder needs,
+// while it is empty: growing step by step, it would be copied each time, which
+// costs as much as decoding a small form does.
+//
+//go:noinline
+func growStack() {
+	var room [12 << 10]byte
+	touch(room[:])
+}
+
+//go:noinline
+func touch([]byte) {}
