@@ -69,6 +69,7 @@ func (e *Engine) spawn() (*child, error) {
 	begun := make(chan error)
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread ends with us
+		standBack()
 		defer close(c.exited)
 		err := c.cmd.Start()
 		_ = theirs.Close()

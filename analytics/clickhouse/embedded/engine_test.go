@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -219,6 +220,22 @@ func pathOf(t *testing.T, e *embedded.Engine) string {
 	_, rest, _ := strings.Cut(string(out), "-data=")
 	path, _, _ := strings.Cut(rest, " ")
 	return path
+}
+
+// Where processors are short, the engine gives way to intake.
+func TestIntegrationEngine_StandsBack(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("priorities are not lowered here")
+	}
+	e := start(t, embedded.Options{})
+	out, err := exec.Command("ps", "-o", "ni=", "-p", strconv.Itoa(e.PID())).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if level := strings.TrimSpace(string(out)); level != "5" {
+		t.Errorf("its niceness is %s", level)
+	}
 }
 
 func TestIntegrationEngine_DiesWithItsParent(t *testing.T) {
