@@ -29,15 +29,10 @@ func Describe(event ingest.Event) (map[string]any, error) {
 	}
 	described := map[string]any{"kind": string(event.Kind)}
 	for _, column := range columns {
-		value := reflect.ValueOf(column.take([]eventRow{row})).Index(0)
-		if value.Kind() == reflect.Pointer {
-			if value.IsNil() {
-				continue
-			}
-			value = value.Elem() // 0 and false are known
-		} else if value.IsZero() || value.Kind() == reflect.Map && value.Len() == 0 {
+		if column.blank(&row) {
 			continue
 		}
+		value := reflect.Indirect(reflect.ValueOf(column.value(&row))) // 0 and false are known where there is a pointer to them
 		described[column.name] = readable(column.name, value.Interface())
 	}
 	return described, nil

@@ -18,10 +18,13 @@ func Rowwise(s *Sink, batch ingest.Batch) (blocks []Block, err error) {
 	inserts, err := s.inserts(batch)
 	for _, in := range inserts {
 		block := Block{Table: in.table, Names: in.names, Rows: make([][]any, in.rows)}
-		for _, values := range in.columns {
-			column := reflect.ValueOf(values)
+		for _, fill := range in.columns {
+			var values recorder
+			if err := fill(&values, 0, in.rows); err != nil {
+				return nil, err
+			}
 			for i := range block.Rows {
-				block.Rows[i] = append(block.Rows[i], column.Index(i).Interface())
+				block.Rows[i] = append(block.Rows[i], values[i])
 			}
 		}
 		if in.rows > 0 {
@@ -33,3 +36,18 @@ func Rowwise(s *Sink, batch ingest.Batch) (blocks []Block, err error) {
 
 // InsertSettings are what the sink sets on every insert.
 var InsertSettings = insertSettings
+
+// recorder keeps what is appended to a column.
+type recorder []any
+
+func (r *recorder) Append(values any) error {
+	for _, value := range reflect.ValueOf(values).Seq2() {
+		*r = append(*r, value.Interface())
+	}
+	return nil
+}
+
+func (r *recorder) AppendRow(value any) error {
+	*r = append(*r, value)
+	return nil
+}

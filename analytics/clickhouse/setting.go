@@ -22,10 +22,10 @@ var insertSettings = clickhouse.Settings{
 	// A Distributed table answers when the shards have it, token and all.
 	"distributed_foreground_insert": 1,
 
-	// The block that was sent is the block that is inserted: neither joined
-	// with others nor cut, and whatever months it touches.
-	"min_insert_block_size_rows":      0,
-	"min_insert_block_size_bytes":     0,
+	// The blocks that are sent are joined, and that is inserted: one block,
+	// neither cut nor begun before it is whole, whatever months it touches.
+	"min_insert_block_size_rows":      100_000_000,
+	"min_insert_block_size_bytes":     100_000_000_000,
 	"max_insert_block_size":           100_000_000,
 	"max_partitions_per_insert_block": 0,
 	"optimize_on_insert":              1, // two states of an event in one batch: the newer

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -43,6 +42,7 @@ type Sink struct {
 	mu       sync.Mutex
 	settings clickhouse.Settings // what this server knows of insertSettings
 	doubtful map[string]bool     // batches with an attempt that failed
+	spares   spares
 }
 
 // NewSink makes a sink for the connection's database.
@@ -51,27 +51,6 @@ func NewSink(conn *Conn, opts SinkOptions) *Sink {
 		opts.Inserted = func(string, int, time.Duration) {}
 	}
 	return &Sink{conn: conn, opts: opts, origin: rand.Text(), doubtful: make(map[string]bool)}
-}
-
-// insert is one table's part of a batch.
-type insert struct {
-	table   string
-	suffix  string // of the token, where a table has two inserts
-	rows    int
-	names   []string
-	columns []any
-}
-
-func newInsert[R any](table string, columns []columnOf[R], rows []R) insert {
-	in := insert{table: table, rows: len(rows)}
-	if len(rows) == 0 {
-		return in
-	}
-	for _, column := range columns {
-		in.names = append(in.names, column.name)
-		in.columns = append(in.columns, column.take(rows))
-	}
-	return in
 }
 
 // Write inserts a batch, one block a table, and returns nil when all of it is
@@ -126,7 +105,14 @@ func (s *Sink) attempt(common clickhouse.Settings, id string, in insert) clickho
 // inserts checks the batch and takes it apart. The deliveries come last: one
 // that is there has its events there.
 func (s *Sink) inserts(batch ingest.Batch) ([]insert, error) {
-	var leads, touches, costs, statuses []eventRow
+	counts := make(map[ingest.Kind]int)
+	for i := range batch.Events {
+		counts[batch.Events[i].Kind]++
+	}
+	events := make(map[ingest.Kind][]eventRow)
+	for kind, n := range counts {
+		events[kind] = make([]eventRow, 0, n)
+	}
 	workspaces := make(map[string]string, len(batch.Outcomes))
 	for i := range batch.Events {
 		row := eventRow{Event: &batch.Events[i]}
@@ -134,17 +120,10 @@ func (s *Sink) inserts(batch ingest.Batch) ([]insert, error) {
 			return nil, fmt.Errorf("event %d (%s %s): %w", i, row.Kind, row.ID, err)
 		}
 		workspaces[row.DeliveryID] = row.Workspace
-		switch row.Kind {
-		case ingest.LeadKind:
-			leads = append(leads, row)
-		case ingest.TouchKind:
-			touches = append(touches, row)
-		case ingest.CostKind:
-			costs = append(costs, row)
-		case ingest.StatusKind:
-			statuses = append(statuses, row)
-		}
+		events[row.Kind] = append(events[row.Kind], row)
 	}
+	leads, touches := events[ingest.LeadKind], events[ingest.TouchKind]
+	costs, statuses := events[ingest.CostKind], events[ingest.StatusKind]
 	outcomes := make([]outcomeRow, 0, len(batch.Outcomes))
 	raws := make([]outcomeRow, 0, len(batch.Outcomes))
 	for i := range batch.Outcomes {
@@ -186,8 +165,10 @@ func (r *eventRow) complete() error {
 	}
 	switch {
 	case r.Kind == ingest.LeadKind && r.Lead != nil:
+		r.clicks = clicksOf(&r.Lead.Tagging)
 		r.tag = classify(&r.Lead.Tagging, r.Lead.Platform, r.Lead.Referrer, r.Lead.PageURL)
 	case r.Kind == ingest.TouchKind && r.Touch != nil:
+		r.clicks = clicksOf(&r.Touch.Tagging)
 		r.tag = classify(&r.Touch.Tagging, "", r.Touch.Referrer, r.Touch.PageURL)
 	case r.Kind == ingest.CostKind && r.Cost != nil:
 		var err error
@@ -210,44 +191,4 @@ func (r *eventRow) complete() error {
 
 func classify(t *ingest.Tagging, platform, referrer, pageURL string) channel.Result {
 	return channel.OfAd(platform, t.Source, t.Medium, t.Campaign, t.ClickIDs, referrer, pageURL)
-}
-
-// insert sends one block. The server makes one part of it per partition, with
-// the same rows at every try.
-func (s *Sink) insert(ctx context.Context, settings clickhouse.Settings, in insert) error {
-	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(settings))
-	statement := fmt.Sprintf("INSERT INTO %s (%s)", in.table, strings.Join(in.names, ", "))
-	block, err := s.conn.PrepareBatch(ctx, statement)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = block.Close() }() // does nothing once it is sent
-	for i, values := range in.columns {
-		if texts, ok := values.(few); ok {
-			err = appendFew(block.Column(i), texts)
-		} else {
-			err = block.Column(i).Append(values)
-		}
-		if err != nil {
-			return fmt.Errorf("column %s: the table has another type than this program expects: %w", in.names[i], err)
-		}
-	}
-	return block.Send()
-}
-
-// appendFew appends texts that repeat. The driver takes them as interfaces;
-// each different text is made one once.
-func appendFew(column interface{ AppendRow(any) error }, texts []string) error {
-	boxes := make(map[string]any, 16)
-	for _, text := range texts {
-		box, ok := boxes[text]
-		if !ok {
-			box = text
-			boxes[text] = box
-		}
-		if err := column.AppendRow(box); err != nil {
-			return err
-		}
-	}
-	return nil
 }

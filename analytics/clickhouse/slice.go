@@ -41,6 +41,9 @@ var goneSlice = append(slices.Clone(sliceColumns), of("gone", func(*sliceRow) bo
 
 // slicesOf returns what the batch's deliveries tell all of, in their order.
 func slicesOf(costs []eventRow, outcomes []ingest.Outcome) []sliceRow {
+	if len(costs) == 0 {
+		return nil
+	}
 	received := make(map[string]time.Time, len(outcomes))
 	for i := range outcomes {
 		if d := outcomes[i].Delivery; d != nil {

@@ -1,6 +1,7 @@
 package clickhouse
 
 import (
+	"slices"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -12,8 +13,9 @@ import (
 // eventRow is an event on its way into a table.
 type eventRow struct {
 	*ingest.Event
-	tag channel.Result
-	day time.Time // of a cost
+	tag    channel.Result
+	day    time.Time // of a cost
+	clicks uint32    // bits of those of ingest.ClickIDParams that it has
 }
 
 // outcomeRow is a delivery on its way into a table.
@@ -38,7 +40,7 @@ var (
 			of("visitor_id", func(r *eventRow) string { return r.Lead.VisitorID }),
 			fewOf("verdict", func(r *eventRow) string { return string(r.Lead.Verdict) }),
 			of("duplicate_of", func(r *eventRow) string { return r.Lead.DuplicateOf }),
-			of("verdict_reasons", func(r *eventRow) []string { return r.Lead.SpamReasons }),
+			listOf("verdict_reasons", func(r *eventRow) []string { return r.Lead.SpamReasons }),
 			of("campaign_id", func(r *eventRow) string { return r.Lead.CampaignID }),
 			of("adgroup_id", func(r *eventRow) string { return r.Lead.AdgroupID }),
 			of("ad_id", func(r *eventRow) string { return r.Lead.AdID }),
@@ -152,7 +154,7 @@ var (
 		of("reason", func(r *outcomeRow) string { return r.Reason }),
 		of("events", func(r *outcomeRow) uint32 { return uint32(r.Events) }),
 		of("body_bytes", func(r *outcomeRow) uint32 { return uint32(len(r.Delivery.Body)) }),
-		of("event_ids", func(r *outcomeRow) []string { return r.EventIDs }),
+		listOf("event_ids", func(r *outcomeRow) []string { return r.EventIDs }),
 		of("version", func(r *outcomeRow) uint64 { return uint64(r.Delivery.Replay)<<rankBits | rank(r.Verdict) }),
 	}
 
@@ -161,7 +163,7 @@ var (
 		fewOf("workspace", func(r *outcomeRow) string { return r.workspace }),
 		fewOf("source", func(r *outcomeRow) string { return r.Delivery.Source }),
 		of("received_at", func(r *outcomeRow) time.Time { return r.Delivery.ReceivedAt }),
-		of("raw", func(r *outcomeRow) string { return string(ingest.AppendDelivery(nil, r.Delivery)) }),
+		rawOf("raw", func(r *outcomeRow) *ingest.Delivery { return r.Delivery }),
 		of("version", func(*outcomeRow) uint64 { return 1 }),
 	}
 )
@@ -179,10 +181,22 @@ func tagColumns(tagging func(*eventRow) *ingest.Tagging) []columnOf[eventRow] {
 		of("utm_term", func(r *eventRow) string { return tagging(r).Term }),
 		of("utm_content", func(r *eventRow) string { return tagging(r).Content }),
 	}
-	for _, id := range ingest.ClickIDParams {
-		columns = append(columns, of(id, func(r *eventRow) string { return tagging(r).ClickIDs[id] }))
+	for n, id := range ingest.ClickIDParams {
+		column := of(id, func(r *eventRow) string { return tagging(r).ClickIDs[id] })
+		column.blank = func(r *eventRow) bool { return r.clicks&(1<<n) == 0 }
+		columns = append(columns, column)
 	}
 	return columns
+}
+
+// clicksOf finds out once which click ids there are: hardly any, of many.
+func clicksOf(t *ingest.Tagging) (bits uint32) {
+	for id, value := range t.ClickIDs {
+		if n := slices.Index(ingest.ClickIDParams[:], id); n >= 0 && value != "" {
+			bits |= 1 << n
+		}
+	}
+	return bits
 }
 
 var noCall ingest.Call
