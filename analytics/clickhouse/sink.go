@@ -21,7 +21,8 @@ type SinkOptions struct {
 	// Workspaces by name of source, for the deliveries that meant no event.
 	Workspaces map[string]string
 	// Inserted is told of each insert: the table, its rows, and how long it
-	// took. An insert that the server knew already is told like any other.
+	// took. An insert that the server knew already is told like any other. It is
+	// told of one at a time.
 	Inserted func(table string, rows int, took time.Duration)
 }
 
@@ -43,6 +44,7 @@ type Sink struct {
 	settings clickhouse.Settings // what this server knows of insertSettings
 	doubtful map[string]bool     // batches with an attempt that failed
 	spares   spares
+	telling  sync.Mutex // held while Inserted is told
 }
 
 // NewSink makes a sink for the connection's database.
@@ -54,7 +56,7 @@ func NewSink(conn *Conn, opts SinkOptions) *Sink {
 }
 
 // Write inserts a batch, one block a table, and returns nil when all of it is
-// in. Called again with the same batch it changes nothing. Errors:
+// in. The deliveries come last: one that is there has its events there. Called again with the same batch it changes nothing. Errors:
 // *ingest.RejectedError if a row can never be taken; any other error means
 // that some or all of the batch may be in, and that it has to be tried again.
 func (s *Sink) Write(ctx context.Context, batch ingest.Batch) error {
@@ -70,19 +72,47 @@ func (s *Sink) Write(ctx context.Context, batch ingest.Batch) error {
 	if err != nil {
 		return fmt.Errorf("batch %s: %w", batch.ID, err)
 	}
-	for _, in := range slices.Insert(inserts, len(inserts)-outcomeTables, old...) {
-		if in.rows == 0 {
-			continue
-		}
-		began := time.Now()
-		if err := s.insert(ctx, s.attempt(settings, batch.ID, in), in); err != nil {
-			return s.judge(batch.ID, in.table, err)
-		}
-		s.opts.Inserted(in.table, in.rows, time.Since(began))
+	events, raw, deliveries := inserts[:len(inserts)-2], inserts[len(inserts)-2], inserts[len(inserts)-1]
+	rawSent := make(chan error, 1) // half of the bytes: while the server waits for its disk, it has that to do
+	go func() { rawSent <- s.send(ctx, settings, batch.ID, raw) }()
+	err = s.send(ctx, settings, batch.ID, slices.Concat(events, old)...)
+	if err = graver(err, <-rawSent); err == nil {
+		err = s.send(ctx, settings, batch.ID, deliveries)
+	}
+	if err != nil {
+		return err
 	}
 	s.mu.Lock()
 	delete(s.doubtful, batch.ID)
 	s.mu.Unlock()
+	return nil
+}
+
+// graver returns the error that says more of what Write promises: while one part
+// may be in, it is too early to take the batch apart for a row of another.
+func graver(a, b error) error {
+	var rejected *ingest.RejectedError
+	if a == nil || b != nil && errors.As(a, &rejected) {
+		return b
+	}
+	return a
+}
+
+// send makes inserts, one after the other.
+func (s *Sink) send(ctx context.Context, settings clickhouse.Settings, id string, inserts ...insert) error {
+	for _, in := range inserts {
+		if in.rows == 0 {
+			continue
+		}
+		began := time.Now()
+		if err := s.insert(ctx, s.attempt(settings, id, in), in); err != nil {
+			return s.judge(id, in.table, err)
+		}
+		took := time.Since(began)
+		s.telling.Lock()
+		s.opts.Inserted(in.table, in.rows, took)
+		s.telling.Unlock()
+	}
 	return nil
 }
 
@@ -102,8 +132,8 @@ func (s *Sink) attempt(common clickhouse.Settings, id string, in insert) clickho
 	return settings
 }
 
-// inserts checks the batch and takes it apart. The deliveries come last: one
-// that is there has its events there.
+// inserts checks the batch and takes it apart: the tables of events in their
+// order, then what was received, then the deliveries.
 func (s *Sink) inserts(batch ingest.Batch) ([]insert, error) {
 	counts := make(map[ingest.Kind]int)
 	for i := range batch.Events {
@@ -151,9 +181,6 @@ func (s *Sink) inserts(batch ingest.Batch) ([]insert, error) {
 		newInsert("deliveries_log", deliveryColumns, outcomes),
 	}, nil
 }
-
-// outcomeTables are the last of inserts' tables: those of deliveries.
-const outcomeTables = 2
 
 // complete checks what the columns could not hold and finds the channel.
 func (r *eventRow) complete() error {

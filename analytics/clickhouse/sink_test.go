@@ -241,6 +241,45 @@ func TestIntegrationSink_Retryable(t *testing.T) {
 	want(t, conn, countAll, "1|1|1|1")
 }
 
+// What a batch brings is sent side by side, but a delivery is there last, and a
+// batch is not given up for a row while another part of it may yet come in.
+func TestIntegrationSink_DeliveriesLast(t *testing.T) {
+	t.Parallel()
+	conn := clickhousetest.Open(t)
+	do := func(statement string) {
+		t.Helper()
+		if err := conn.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sink := clickhouse.NewSink(conn, clickhouse.SinkOptions{})
+	b := batch("b1", lead(1, noon))
+	for _, table := range []string{"raw_log", "leads_log"} {
+		do("RENAME TABLE " + table + " TO away")
+		if err := sink.Write(t.Context(), b); err == nil {
+			t.Fatalf("no error without %s", table)
+		}
+		do("RENAME TABLE away TO " + table)
+		want(t, conn, "SELECT count() FROM deliveries", "0")
+	}
+	do("RENAME TABLE raw_log TO away")
+	do("ALTER TABLE leads_log ADD CONSTRAINT c CHECK zone != 'bad'")
+	b.Events[0].Zone = "bad"
+	var rejected *ingest.RejectedError
+	if err := sink.Write(t.Context(), b); err == nil || errors.As(err, &rejected) {
+		t.Errorf("a bad row, and a table that is away: %v; want an error that asks for another try", err)
+	}
+	do("RENAME TABLE away TO raw_log")
+	if err := sink.Write(t.Context(), b); !errors.As(err, &rejected) {
+		t.Errorf("a bad row: %v; want it rejected", err)
+	}
+	b.Events[0].Zone = "UTC"
+	if err := sink.Write(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	want(t, conn, countAll, "1|1|1|1")
+}
+
 func TestIntegrationSink_RoundTrip(t *testing.T) {
 	t.Parallel()
 	conn := clickhousetest.Open(t)
