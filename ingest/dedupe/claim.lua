@@ -2,43 +2,37 @@
 -- nine for each event: id, owner, fingerprint, flags, received, version,
 -- candidate contact, e-mail hash, phone hash. Flags: m mutable, w may ask for
 -- the person's window, l may link unknown identifiers to the contact.
--- Answers one text for each event; nothing if the memory is empty.
+-- Answers one text for each event, the shortest for the most frequent; nothing
+-- if the memory is empty.
 if redis.call('EXISTS', KEYS[1]) == 0 then return {} end
 local event_ttl, contact_ttl, window_ttl = ARGV[1], ARGV[2], ARGV[3]
 local width = tonumber(ARGV[4])
 local used = {} -- keys to be kept for longer
 
 -- resolve returns all contacts of the identifiers, the survivor first.
-local function resolve(contact, candidate, received, link, ...)
-  local found, unknown, known, since = {}, {}, {}, nil
-  for _, hash in ipairs({...}) do
-    if hash ~= '' then
-      local fields = get('i:', hash)
-      if fields then
-        found[#found + 1] = fields
-        known[#known + 1] = hash
-      else
-        unknown[#unknown + 1] = hash
-      end
-    end
-  end
+local function resolve(contact, candidate, received, link, email, phone)
+  local mail, number = email ~= '' and get('i:', email), phone ~= '' and get('i:', phone)
+  local since
   if contact == '' then
-    for _, fields in ipairs(found) do
-      if not since or later(since, fields[1]) then since, contact = fields[1], fields[2] end
-    end
+    if mail then since, contact = mail[1], mail[2] end
+    if number and (not since or later(since, number[1])) then since, contact = number[1], number[2] end
     if contact == '' then contact = candidate end
   end
   local contacts = {contact}
-  for _, fields in ipairs(found) do
+  local function known(hash, fields)
     if fields[2] ~= contact then
       contacts[#contacts + 1] = fields[2]
     elseif not since then
       since = fields[1]
     end
+    if link then used[#used + 1] = prefix .. 'i:' .. hash end
   end
+  if mail then known(email, mail) end
+  if number then known(phone, number) end
   if link then
-    for _, hash in ipairs(unknown) do put('i:', hash, contact_ttl, since or received, contact) end
-    for _, hash in ipairs(known) do used[#used + 1] = prefix .. 'i:' .. hash end
+    local value = (since or received) .. '|' .. contact
+    if email ~= '' and not mail then put('i:', email, contact_ttl, value) end
+    if phone ~= '' and not number then put('i:', phone, contact_ttl, value) end
   end
   return contacts
 end
@@ -69,7 +63,7 @@ local function ask(lead, received, contacts)
   local opens = holder or {lead, received}
   for i, contact in ipairs(contacts) do
     if not openers[i] or later(opens[2], openers[i][2]) then
-      put('p:', contact, window_ttl, opens[1], opens[2])
+      put('p:', contact, window_ttl, opens[1] .. '|' .. opens[2])
     end
   end
   return holder and holder[1] or ''
@@ -106,11 +100,20 @@ local function claim(id, owner, fingerprint, flags, received, version, candidate
   elseif state == '' then
     duplicate, state = ask(id, first, contacts), 'w'
   end
-  put('e:', id, event_ttl, first, owner, fingerprint, state, duplicate, contact, version, decision)
-  if decision == 'n' and contact == '' then return 'n' end
+  put('e:', id, event_ttl, first .. '|' .. owner .. '|' .. fingerprint .. '|' .. state .. '|' .. duplicate .. '|' .. contact ..
+    '|' .. version .. '|' .. decision)
+  if decision == 'n' and first == received and contact == candidate and duplicate == '' then return 'n' end
   return decision .. '|' .. first .. '|' .. contact .. '|' .. duplicate
 end
 
+local keys = {}
+for i = 5, #ARGV, 9 do
+  keys[#keys + 1] = prefix .. 'e:' .. ARGV[i]
+  if ARGV[i + 6] ~= '' then keys[#keys + 1] = prefix .. 'p:' .. ARGV[i + 6] end
+  if ARGV[i + 7] ~= '' then keys[#keys + 1] = prefix .. 'i:' .. ARGV[i + 7] end
+  if ARGV[i + 8] ~= '' then keys[#keys + 1] = prefix .. 'i:' .. ARGV[i + 8] end
+end
+fetch(keys)
 local answers = {}
 for i = 5, #ARGV, 9 do
   answers[#answers + 1] = claim(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4],

@@ -127,6 +127,7 @@ func (m *Memory) Claim(ctx context.Context, events []ingest.Event) ([]ingest.Cla
 		return nil, errIdentify
 	}
 	var calls []call
+	questions := make([]question, len(events))
 	open := make(map[string]int, 1) // the workspace's last call
 	for i := range events {
 		workspace := events[i].Workspace
@@ -134,10 +135,12 @@ func (m *Memory) Claim(ctx context.Context, events []ingest.Event) ([]ingest.Cla
 		if !ok || len(calls[at].rows) == chunk {
 			at = len(calls)
 			open[workspace] = at
-			calls = append(calls, call{workspace: workspace, args: m.claimArgs(min(chunk, len(events)-i))})
+			room := min(chunk, len(events)-i)
+			calls = append(calls, call{workspace: workspace, rows: make([]int, 0, room), args: m.claimArgs(room)})
 		}
+		questions[i] = m.question(&events[i])
 		calls[at].rows = append(calls[at].rows, i)
-		calls[at].args = append(calls[at].args, m.eventArgs(&events[i])...)
+		calls[at].args = questions[i].appendTo(calls[at].args)
 	}
 	m.remember(open)
 	if err := m.run(ctx, claimScript, calls); err != nil {
@@ -156,7 +159,7 @@ func (m *Memory) Claim(ctx context.Context, events []ingest.Event) ([]ingest.Cla
 			return nil, fmt.Errorf("claim events in redis: %d answers for %d events", len(answers), len(c.rows))
 		}
 		for n, row := range c.rows {
-			if claims[row], err = parseAnswer(answers[n], &events[row]); err != nil {
+			if claims[row], err = parseAnswer(answers[n], &questions[row]); err != nil {
 				return nil, fmt.Errorf("claim event %s in redis: %w", events[row].ID, err)
 			}
 		}
@@ -178,29 +181,42 @@ func (m *Memory) claimArgs(events int) []any {
 		windowTTL.Milliseconds(), m.opts.Window.Microseconds())
 }
 
-func (m *Memory) eventArgs(e *ingest.Event) []any {
-	var person ingest.Identity
+// question is what is asked about an event.
+type question struct {
+	event        *ingest.Event
+	person       ingest.Identity
+	flags, print string
+	received     int64
+}
+
+func (m *Memory) question(e *ingest.Event) question {
+	q := question{event: e, received: e.ReceivedAt.UnixMicro()}
 	switch {
 	case e.Lead != nil:
-		person = m.opts.Identify(e.Workspace, e.Lead.Person.Email, e.Lead.Person.Phone)
+		q.person = m.opts.Identify(e.Workspace, e.Lead.Person.Email, e.Lead.Person.Phone)
 	case e.Status != nil:
-		person = m.opts.Identify(e.Workspace, e.Status.Email, e.Status.Phone)
+		q.person = m.opts.Identify(e.Workspace, e.Status.Email, e.Status.Phone)
 	}
-	flags, print := "", ""
 	if e.Mutable {
-		flags, print = "m", fingerprint(e)
+		q.flags, q.print = "m", fingerprint(e)
 	}
 	// Test and spam leads look their contact up, but must not tie two people
 	// together: they often carry strangers' addresses.
 	genuine := e.Lead == nil || !e.Lead.Test && len(e.Lead.SpamReasons) == 0
-	if genuine && person.Contact != "" {
-		flags += "l"
+	if genuine && q.person.Contact != "" {
+		q.flags += "l"
 		if e.Lead != nil {
-			flags += "w"
+			q.flags += "w"
 		}
 	}
-	return []any{e.ID, e.DeliveryID, print, flags, e.ReceivedAt.UnixMicro(), strconv.FormatUint(e.Version, 10),
-		person.Contact, person.Email, person.Phone}
+	return q
+}
+
+// appendTo appends the arguments of the script. They are pointers, which need
+// no memory of their own in an interface.
+func (q *question) appendTo(args []any) []any {
+	return append(args, &q.event.ID, &q.event.DeliveryID, &q.print, &q.flags, &q.received, &q.event.Version,
+		&q.person.Contact, &q.person.Email, &q.person.Phone)
 }
 
 var (
@@ -208,10 +224,11 @@ var (
 	decisions = map[string]ingest.Decision{"n": ingest.NewEvent, "u": ingest.UpdatedEvent, "d": ingest.DuplicateEvent}
 )
 
-// parseAnswer reads decision|first received|contact|duplicate of, or "n".
-func parseAnswer(text string, e *ingest.Event) (ingest.Claim, error) {
+// parseAnswer reads decision|first received|contact|duplicate of, or "n" for
+// what is new, unique, and of the contact that was proposed.
+func parseAnswer(text string, q *question) (ingest.Claim, error) {
 	if text == "n" {
-		return ingest.Claim{Decision: ingest.NewEvent, FirstReceived: e.ReceivedAt}, nil
+		return ingest.Claim{Decision: ingest.NewEvent, FirstReceived: time.UnixMicro(q.received).UTC(), ContactID: q.person.Contact}, nil
 	}
 	fields := strings.Split(text, "|")
 	if len(fields) != 4 || decisions[fields[0]] == "" {

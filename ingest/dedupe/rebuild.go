@@ -96,7 +96,7 @@ func (r *rebuild) args(known *ingest.Known) []any {
 	case known.Verdict == ingest.UniqueLead || known.Verdict == ingest.DuplicateLead:
 		state, windowTTL = "w", r.left(known, opts.Window+opts.WindowSlack)
 	default:
-		contactTTL = 0 // as in eventArgs: these tie nobody together
+		contactTTL = 0 // as in question: these tie nobody together
 	}
 	return []any{
 		known.EventID, r.left(known, opts.EventTTL), known.DeliveryID, known.ReceivedAt.UnixMicro(),

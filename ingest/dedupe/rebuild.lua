@@ -7,7 +7,7 @@ local missing = {}
 for i = 1, #ARGV, 12 do
   local id, received, state, duplicate, contact = ARGV[i], ARGV[i + 3], ARGV[i + 5], ARGV[i + 6], ARGV[i + 7]
   if ARGV[i + 1] ~= '0' and not get('e:', id) then
-    put('e:', id, ARGV[i + 1], received, ARGV[i + 2], '', state, duplicate, contact, ARGV[i + 4], 'n')
+    put('e:', id, ARGV[i + 1], table.concat({received, ARGV[i + 2], '', state, duplicate, contact, ARGV[i + 4], 'n'}, '|'))
   end
   local contacts = {contact}
   if ARGV[i + 8] ~= '0' and contact ~= '' then
@@ -15,7 +15,7 @@ for i = 1, #ARGV, 12 do
       if hash ~= '' then
         local link = get('i:', hash)
         if not link or later(link[1], received) then
-          put('i:', hash, ARGV[i + 8], received, contact)
+          put('i:', hash, ARGV[i + 8], received .. '|' .. contact)
         elseif link[2] ~= contact then
           contacts[#contacts + 1] = link[2]
         end
@@ -31,7 +31,7 @@ for i = 1, #ARGV, 12 do
     end
     for _, id in ipairs(opens and contacts or {}) do
       local own = get('p:', id)
-      if not own or later(opens[2], own[2]) then put('p:', id, ARGV[i + 9], opens[1], opens[2]) end
+      if not own or later(opens[2], own[2]) then put('p:', id, ARGV[i + 9], opens[1] .. '|' .. opens[2]) end
     end
   end
 end

@@ -7,7 +7,7 @@ for i = 1, #ARGV, 2 do
   local event = get('e:', ARGV[i])
   if event and event[2] == ARGV[i + 1] and event[2] ~= '' then
     local left = redis.call('PTTL', prefix .. 'e:' .. ARGV[i])
-    if left > 0 then put('e:', ARGV[i], left, event[1], '', '', '', '', '', event[7], 'n') end
+    if left > 0 then put('e:', ARGV[i], left, event[1] .. '||||||' .. event[7] .. '|n') end
     released = released + 1
   end
 end
