@@ -15,6 +15,22 @@ type batch struct {
 	payload []byte
 	id      string
 	started time.Time
+	settled chan struct{} // closed when it is committed, or given up
+}
+
+// underWay is what Stat tells of a batch.
+type underWay struct {
+	deliveries int
+	oldest     time.Time
+}
+
+func (b *batch) underWay() underWay { return underWay{len(b.items), b.oldest()} }
+
+func (b *batch) size() (bytes int64) {
+	for i := range b.items {
+		bytes += int64(b.items[i].size)
+	}
+	return bytes
 }
 
 // to is the position behind the batch: what is committed with it.
@@ -61,7 +77,8 @@ func rowsOf(id string, items []item) ingest.Batch {
 		for n := range it.events {
 			outcome.EventIDs[n] = it.events[n].ID
 			if it.claims[n].Decision != ingest.DuplicateEvent {
-				out.Events = append(out.Events, judge(it.events[n], it.claims[n]))
+				out.Events = append(out.Events, it.events[n])
+				judge(&out.Events[len(out.Events)-1], &it.claims[n])
 				counted++
 			}
 		}
@@ -74,10 +91,11 @@ func rowsOf(id string, items []item) ingest.Batch {
 	return out
 }
 
-// judge returns the event as it is stored: with its contact and verdict, and
+// judge makes of an event what is stored: with its contact and verdict, and
 // under the time of its first receipt, so that a later state of it lands in
-// the same partition and, where its sender names no time, keeps its day.
-func judge(e ingest.Event, c ingest.Claim) ingest.Event {
+// the same partition and, where its sender names no time, keeps its day. It may
+// be repeated: what it writes into the event's own lead or status is the same.
+func judge(e *ingest.Event, c *ingest.Claim) {
 	if c.FirstReceived.Before(e.ReceivedAt) && !c.FirstReceived.IsZero() {
 		if e.OccurredAt.Equal(e.ReceivedAt) {
 			e.OccurredAt = c.FirstReceived
@@ -86,19 +104,14 @@ func judge(e ingest.Event, c ingest.Claim) ingest.Event {
 	}
 	switch {
 	case e.Lead != nil:
-		lead := *e.Lead
-		lead.ContactID = c.ContactID
-		lead.Verdict, lead.DuplicateOf = verdictOf(&lead, c)
-		e.Lead = &lead
+		e.Lead.ContactID = c.ContactID
+		e.Lead.Verdict, e.Lead.DuplicateOf = verdictOf(e.Lead, c)
 	case e.Status != nil:
-		status := *e.Status
-		status.ContactID = c.ContactID
-		e.Status = &status
+		e.Status.ContactID = c.ContactID
 	}
-	return e
 }
 
-func verdictOf(lead *ingest.Lead, c ingest.Claim) (verdict ingest.LeadVerdict, duplicateOf string) {
+func verdictOf(lead *ingest.Lead, c *ingest.Claim) (verdict ingest.LeadVerdict, duplicateOf string) {
 	switch {
 	case lead.Test:
 		return ingest.TestLead, ""

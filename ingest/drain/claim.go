@@ -4,43 +4,55 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/leadgate/leadgate/ingest"
 )
 
-// claim asks which events of the batch count, however long that takes.
-func (d *Drain) claim(stop, work context.Context, b *batch) error {
-	var events []ingest.Event
+// claim asks which events of the batch count, however long that takes. What
+// needs the store to know everything that was claimed earlier waits until the
+// batch before is settled.
+func (d *Drain) claim(ctx context.Context, b *batch, before <-chan struct{}) error {
+	events := 0
 	var replays replays
 	for i := range b.items {
 		it := &b.items[i]
-		events = append(events, it.events...)
+		events += len(it.events)
 		if it.delivery != nil && it.delivery.Replay > 0 && it.verdict != "" && d.opts.Replays != nil {
 			replays.add(it)
 		}
 	}
-	if len(events) == 0 && len(replays.items) == 0 {
+	if events == 0 && len(replays.items) == 0 {
 		return nil
 	}
-	return d.retry(stop, work, DedupeStage, 0, func(ctx context.Context) error {
-		claims, err := d.claimOnce(ctx, events, &replays)
-		if errors.Is(err, ingest.ErrEmpty) {
-			d.logger.Info("the memory of event ids is empty: filling it from the store")
-			if err := d.opts.Rebuild(ctx); err != nil {
-				return fmt.Errorf("rebuild the memory of event ids: %w", err)
-			}
-			claims, err = d.claimOnce(ctx, events, &replays)
-		}
-		if err != nil {
+	if len(replays.items) > 0 {
+		if err := settled(ctx, before); err != nil {
 			return err
 		}
-		for i := range b.items {
-			n := len(b.items[i].events)
-			b.items[i].claims, claims = claims[:n:n], claims[n:]
+	}
+	return d.retry(ctx, ctx, DedupeStage, 0, func(ctx context.Context) error {
+		err := d.claimOnce(ctx, b.items, events, &replays)
+		if !errors.Is(err, ingest.ErrEmpty) {
+			return err
 		}
-		return nil
+		if err := settled(ctx, before); err != nil {
+			return err
+		}
+		d.logger.Info("the memory of event ids is empty: filling it from the store")
+		if err := d.opts.Rebuild(ctx); err != nil {
+			return fmt.Errorf("rebuild the memory of event ids: %w", err)
+		}
+		return d.claimOnce(ctx, b.items, events, &replays)
 	})
+}
+
+// settled waits for a batch.
+func settled(ctx context.Context, batch <-chan struct{}) error {
+	select {
+	case <-batch:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // replays are a batch's replayed deliveries and what they mean now.
@@ -58,27 +70,39 @@ func (r *replays) add(it *item) {
 
 // claimOnce first takes back what replays do not mean any more, each time: a
 // rebuild of the memory brings it back.
-func (d *Drain) claimOnce(ctx context.Context, events []ingest.Event, replays *replays) ([]ingest.Claim, error) {
+func (d *Drain) claimOnce(ctx context.Context, items []item, events int, replays *replays) error {
 	if len(replays.items) > 0 {
 		ctx, cancel := context.WithTimeout(ctx, d.opts.WriteTimeout)
 		defer cancel()
 		was, err := d.opts.Replays.Supersede(ctx, replays.deliveries, replays.events)
 		if err != nil {
-			return nil, fmt.Errorf("look up what replayed deliveries meant: %w", err)
+			return fmt.Errorf("look up what replayed deliveries meant: %w", err)
 		}
 		for _, it := range replays.items {
 			it.was = was[it.delivery.ID]
 		}
 	}
-	claims := make([]ingest.Claim, 0, len(events))
-	for part := range slices.Chunk(events, claimRows) {
-		answers, err := d.claimPart(ctx, part)
-		if err != nil {
-			return nil, err
+	claims := make([]ingest.Claim, 0, events)
+	part := make([]ingest.Event, 0, min(events, claimRows))
+	for i := range items {
+		for rest := items[i].events; len(rest) > 0; {
+			n := min(len(rest), claimRows-len(part))
+			part, rest = append(part, rest[:n]...), rest[n:]
+			if events -= n; len(part) < claimRows && events > 0 {
+				continue
+			}
+			answers, err := d.claimPart(ctx, part)
+			if err != nil {
+				return err
+			}
+			claims, part = append(claims, answers...), part[:0]
 		}
-		claims = append(claims, answers...)
 	}
-	return claims, nil
+	for i := range items {
+		n := len(items[i].events)
+		items[i].claims, claims = claims[:n:n], claims[n:]
+	}
+	return nil
 }
 
 // claimRows bounds the events of one round trip, so that a slow memory, or a

@@ -43,7 +43,7 @@ func TestClaim_LargeBatchInASlowMemory(t *testing.T) {
 			id := fmt.Sprint(n)
 			b.items = append(b.items, item{delivery: &ingest.Delivery{ID: id}, events: []ingest.Event{{ID: id}}})
 		}
-		if err := d.claim(t.Context(), t.Context(), b); err != nil {
+		if err := d.claim(t.Context(), b, nil); err != nil {
 			t.Fatal(err)
 		}
 		if memory.calls != 5 || memory.largest != claimRows {

@@ -32,12 +32,13 @@ type item struct {
 // rows is the item's share of Options.MaxRows.
 func (i *item) rows() int { return max(1, len(i.events)) }
 
-// decode reads what the records mean, on all processors. The items stand in
-// the order of the records.
+// decode reads what the records mean, on half of the processors: the others have
+// the batches before, and new deliveries, to deal with. The items stand in the
+// order of the records.
 func (d *Drain) decode(records []ingest.Record) []item {
 	items := make([]item, len(records))
 	const share = 16
-	workers := min(runtime.GOMAXPROCS(0), (len(records)+share-1)/share)
+	workers := min(max(1, runtime.GOMAXPROCS(0)/2), (len(records)+share-1)/share)
 	var next atomic.Int64
 	work := func() {
 		for {

@@ -27,6 +27,11 @@
 // is their owner. Where the fault is not the delivery's (its source was removed,
 // its decoder does not end in time) a replay changes nothing.
 //
-// Nothing is claimed while a batch is unwritten: a rebuild of the memory from
-// the store, which a claim may need, must find everything claimed before.
+// # Ahead
+//
+// While a batch is written, the next one is gathered and claimed, and frozen as
+// soon as the one before is committed. Should the process die, its claims are
+// made again by the same owners. What asks the store does not run ahead: a
+// rebuild of the memory must find everything that was claimed before, and a
+// replay what became of its delivery, so these wait until nothing is unwritten.
 package drain

@@ -26,7 +26,7 @@ type Log interface {
 
 // Deduper is the memory of which events are known. Claims may be repeated: the
 // same delivery gets the same answers. It returns ingest.ErrEmpty (wrapped) if
-// it must be rebuilt first.
+// it must be rebuilt first. Claim must not keep the events.
 type Deduper interface {
 	Claim(ctx context.Context, events []ingest.Event) ([]ingest.Claim, error)
 }
@@ -67,10 +67,11 @@ type Options struct {
 	Intakes map[string]*ingest.Intake
 	Deduper Deduper
 	// Rebuild fills the deduper from the store. It is called when a claim says
-	// ErrEmpty, while no batch is unwritten.
+	// ErrEmpty, while no batch is unwritten: never beside Sink.Write.
 	Rebuild func(ctx context.Context) error
 	Sink    Sink
-	// Replays is asked about replayed deliveries; nil where there are none.
+	// Replays is asked about replayed deliveries, never beside Sink.Write; nil
+	// where there are none.
 	Replays Replays
 	// Pending makes durable what must still be asked for to know the whole of
 	// these events. It is called after they are in the store and before they are
@@ -95,7 +96,8 @@ type Options struct {
 	// after its first record: 200 ms.
 	FlushInterval time.Duration
 	// MaxRows bounds the events of a batch, 50,000, and MaxBytes the deliveries
-	// it is made of, 4 MiB; a single delivery may be larger.
+	// it is made of, 4 MiB; a single delivery may be larger. Batches grow to that
+	// while there is a backlog and all goes well.
 	MaxRows  int
 	MaxBytes int64
 	// ClaimTimeout (30 s) and WriteTimeout (2 min) bound one attempt.
@@ -126,9 +128,13 @@ type Drain struct {
 	decoders ingest.Decoders
 	running  atomic.Bool
 
-	mu      sync.Mutex
-	stat    Stat
-	changed chan struct{} // closed after every commit
+	target atomic.Int64 // bytes of the next batch, see room
+
+	mu                 sync.Mutex
+	stat               Stat
+	failing            map[Stage]failure
+	preparing, writing underWay
+	changed            chan struct{} // closed after every commit
 }
 
 // New returns a drain. It makes Dir if it is not there. It does nothing before
@@ -141,7 +147,7 @@ func New(opts Options) (*Drain, error) {
 	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the drain's directory: %w", err)
 	}
-	d := &Drain{opts: opts, logger: opts.Logger, changed: make(chan struct{})}
+	d := &Drain{opts: opts, logger: opts.Logger, failing: make(map[Stage]failure), changed: make(chan struct{})}
 	d.manifest = manifestFile{dir: opts.Dir}
 	d.decoders.Limit, d.decoders.MaxStuck = opts.DecodeTimeout, opts.MaxStuck
 	d.decoders.OnStuck = func(source string, stuck int) {
@@ -211,7 +217,8 @@ func (d *Drain) Run(ctx context.Context) error {
 	return err
 }
 
-// run works until stop ends; what is begun may go on until work ends.
+// run works until stop ends; what is begun to be written may go on until work
+// ends. While a batch is written, the next one is prepared.
 func (d *Drain) run(stop, work context.Context) error {
 	from := d.opts.Log.Committed()
 	resumed, err := d.resume(stop, work)
@@ -224,34 +231,34 @@ func (d *Drain) run(stop, work context.Context) error {
 		}
 		from = resumed.to()
 	}
-	reading, cancel := context.WithCancel(stop)
-	chunks := make(chan chunk, chunksAhead)
-	failed := make(chan error, 1)
-	var reader sync.WaitGroup
-	reader.Go(func() { failed <- d.read(reading, from, chunks) })
-	defer reader.Wait()
+	ahead, cancel := context.WithCancel(stop)
+	chunks, ready := make(chan chunk, chunksAhead), make(chan *batch)
+	failed := make(chan error, 2)
+	var helpers sync.WaitGroup
+	defer helpers.Wait()
 	defer cancel()
-
-	var rest []item
+	helpers.Go(func() { failed <- d.read(ahead, from, chunks) })
+	helpers.Go(func() { failed <- d.prepare(ahead, chunks, ready) })
 	for {
-		var b *batch
-		if b, rest, err = d.gather(stop, chunks, failed, rest); err != nil {
+		select {
+		case b := <-ready:
+			if stop.Err() != nil {
+				return errStopped
+			}
+			if err := d.settle(stop, work, b); err != nil {
+				return err
+			}
+		case err := <-failed:
 			return err
-		}
-		if err := d.settle(stop, work, b); err != nil {
-			return err
+		case <-stop.Done():
+			return errStopped
 		}
 	}
 }
 
-// settle takes a decoded batch the whole way.
+// settle takes a prepared batch the rest of the way.
 func (d *Drain) settle(stop, work context.Context, b *batch) error {
-	b.started = d.opts.Now()
-	d.note(func(s *Stat) { s.InFlight, s.Oldest = len(b.items), b.oldest() })
-	if err := d.claim(stop, work, b); err != nil {
-		return err
-	}
-	b.freeze()
+	defer close(b.settled)
 	err := d.retry(stop, work, ManifestStage, 0, func(context.Context) error { return d.manifest.save(b.payload) })
 	if err != nil {
 		return err
@@ -261,6 +268,7 @@ func (d *Drain) settle(stop, work context.Context, b *batch) error {
 
 // finish writes and commits a frozen batch.
 func (d *Drain) finish(stop, work context.Context, b *batch) error {
+	d.note(func(*Stat) { d.writing = b.underWay() })
 	written, err := d.deliver(stop, work, b.id, b.items)
 	if err != nil {
 		return err
@@ -275,9 +283,10 @@ func (d *Drain) finish(stop, work context.Context, b *batch) error {
 	if err := d.manifest.remove(); err != nil { // the next one replaces it
 		d.logger.Warn("the manifest of a committed batch stays", "err", err)
 	}
+	d.followed(b)
 	now := d.opts.Now()
 	d.note(func(s *Stat) {
-		s.InFlight, s.Oldest, s.LastBatch = 0, time.Time{}, now
+		d.writing, s.LastBatch = underWay{}, now
 		s.Batches++
 		s.Deliveries += uint64(len(b.items))
 		s.Events += uint64(len(written.Events))

@@ -2,6 +2,7 @@ package drain
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/leadgate/leadgate/ingest"
@@ -14,12 +15,23 @@ type chunk struct {
 }
 
 // A chunk is small against a batch, so that what is read ahead is too: decoded,
-// a delivery takes ten times the memory of its record.
+// a delivery takes five times the memory of its record.
 const (
 	chunkRecords = 1000
-	chunkBytes   = 512 << 10
-	chunksAhead  = 4
+	chunkBytes   = 128 << 10
+	chunksAhead  = 2
 )
+
+// minBatchBytes is what a batch may always have.
+const minBatchBytes = 256 << 10
+
+// room returns how many bytes the next batch may have.
+func (d *Drain) room() int64 { return min(max(d.target.Load(), minBatchBytes), d.opts.MaxBytes) }
+
+// followed lets the next batches be twice as large as one that was committed:
+// while there is a backlog they grow, and where little comes in nothing large
+// can gather once the store goes away.
+func (d *Drain) followed(b *batch) { d.target.Store(2 * b.size()) }
 
 // read reads and decodes ahead of the batch in flight, by some chunks, and hands
 // over in order. It returns when ctx ends or the journal is closed.
@@ -44,18 +56,44 @@ func (d *Drain) read(ctx context.Context, from ingest.Position, out chan<- chunk
 	}
 }
 
+// prepare gathers and claims one batch after another, and hands them over
+// frozen. It returns when ctx ends.
+func (d *Drain) prepare(ctx context.Context, chunks <-chan chunk, ready chan<- *batch) error {
+	var rest []item
+	before := make(chan struct{}) // closed when nothing is unwritten
+	close(before)
+	for {
+		b, left, err := d.gather(ctx, chunks, rest)
+		if err != nil {
+			return err
+		}
+		rest = left
+		b.started, b.settled = d.opts.Now(), make(chan struct{})
+		d.note(func(*Stat) { d.preparing = b.underWay() })
+		if err := d.claim(ctx, b, before); err != nil {
+			return err
+		}
+		b.freeze()
+		select {
+		case ready <- b:
+		case <-ctx.Done():
+			return errStopped
+		}
+		d.note(func(*Stat) { d.preparing = underWay{} })
+		before = b.settled
+	}
+}
+
 // gather returns the next batch and what is left for the one after. It begins
 // with rest, waits until there is something, then for FlushInterval more unless
 // the batch is full sooner. What has waited that long already, behind a batch
 // in flight, waits a tenth of it, so that a slow store gets large batches.
-func (d *Drain) gather(ctx context.Context, chunks <-chan chunk, failed <-chan error, rest []item) (*batch, []item, error) {
+func (d *Drain) gather(ctx context.Context, chunks <-chan chunk, rest []item) (*batch, []item, error) {
 	items, since := rest, d.opts.Now().Add(-d.opts.FlushInterval)
 	if len(items) == 0 {
 		select {
 		case c := <-chunks:
 			items, since = c.items, c.at
-		case err := <-failed:
-			return nil, nil, err
 		case <-ctx.Done():
 			return nil, nil, errStopped
 		}
@@ -72,26 +110,25 @@ func (d *Drain) gather(ctx context.Context, chunks <-chan chunk, failed <-chan e
 			n, full = d.fit(items)
 			continue
 		case <-linger.C:
-		case err := <-failed:
-			return nil, nil, err
 		case <-ctx.Done():
 			return nil, nil, errStopped
 		}
 		break
 	}
-	return &batch{items: items[:n:n]}, items[n:], nil
+	// The rest must not keep the batch's memory.
+	return &batch{items: items[:n:n]}, slices.Clone(items[n:]), nil
 }
 
 // fit returns how many of the items make a batch, at least one, and whether it
 // has no room for more.
 func (d *Drain) fit(items []item) (n int, full bool) {
-	rows, size := 0, int64(0)
+	rows, size, room := 0, int64(0), d.room()
 	for i := range items {
 		rows += items[i].rows()
 		size += int64(items[i].size)
-		if i > 0 && (rows > d.opts.MaxRows || size > d.opts.MaxBytes) {
+		if i > 0 && (rows > d.opts.MaxRows || size > room) {
 			return i, true
 		}
 	}
-	return len(items), rows >= d.opts.MaxRows || size >= d.opts.MaxBytes
+	return len(items), rows >= d.opts.MaxRows || size >= room
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"reflect"
 	"strings"
 	"testing"
@@ -115,6 +116,29 @@ func TestBackoff(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Room follows the size of what is committed, within bounds, and is small after
+// a failure.
+func TestRoom(t *testing.T) {
+	t.Parallel()
+	d := &Drain{logger: slog.New(slog.DiscardHandler), failing: make(map[Stage]failure)}
+	setDefaults(&d.opts)
+	want := func(after string, bytes int64) {
+		t.Helper()
+		if got := d.room(); got != bytes {
+			t.Errorf("after %s: %d bytes, want %d", after, got, bytes)
+		}
+	}
+	want("the start", minBatchBytes)
+	d.followed(&batch{items: []item{{size: 1 << 20}, {size: 1 << 19}}})
+	want("a batch", 3<<20)
+	d.followed(&batch{items: []item{{size: 1 << 30}}})
+	want("a large one", d.opts.MaxBytes)
+	d.failed(SinkStage, 1, errors.New("away"))
+	want("a failure", minBatchBytes)
+	d.followed(&batch{items: []item{{size: 1}}})
+	want("a small one", minBatchBytes)
 }
 
 // formSource decodes JSON forms as plainly as a source can.

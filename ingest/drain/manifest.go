@@ -155,9 +155,7 @@ func (f manifestFile) path() string { return filepath.Join(f.dir, manifestName) 
 // save makes the payload the manifest, durably.
 func (f manifestFile) save(payload []byte) error {
 	sum := sha256.Sum256(payload)
-	file := make([]byte, 0, len(manifestMagic)+len(payload)+len(sum))
-	file = append(append(append(file, manifestMagic...), payload...), sum[:]...)
-	return writeFile(f.dir, manifestName, file)
+	return writeFile(f.dir, manifestName, []byte(manifestMagic), payload, sum[:])
 }
 
 // load returns nil if there is no manifest, and errManifest (wrapped) for one
@@ -191,13 +189,17 @@ func (f manifestFile) setAside(now time.Time) (string, error) {
 }
 
 // writeFile replaces a file so that after any crash it is the old or the new.
-func writeFile(dir, name string, content []byte) error {
+func writeFile(dir, name string, parts ...[]byte) error {
 	temporary := filepath.Join(dir, name+".tmp")
 	file, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
-	_, err = file.Write(content)
+	for _, part := range parts {
+		if err == nil {
+			_, err = file.Write(part)
+		}
+	}
 	if err == nil {
 		err = file.Sync()
 	}

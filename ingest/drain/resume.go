@@ -48,7 +48,6 @@ func (d *Drain) resume(stop, work context.Context) (*batch, error) {
 		})
 	}
 	d.logger.Info("resuming the batch in flight", "batch", b.id, "deliveries", len(b.items))
-	d.note(func(s *Stat) { s.InFlight, s.Oldest = len(b.items), b.oldest() })
 	return b, nil
 }
 

@@ -59,16 +59,26 @@ func (d *Drain) backoff(attempts int) time.Duration {
 	return wait/2 + time.Duration(d.opts.Jitter()*float64(wait/2))
 }
 
+// failure is what Stat tells of a stage that is being retried.
+type failure struct {
+	err      string
+	since    time.Time
+	attempts int
+}
+
 // logEvery is how many failed attempts share a line in the log.
 const logEvery = 20
 
 func (d *Drain) failed(stage Stage, attempt int, err error) {
+	d.target.Store(0) // what is prepared meanwhile waits: let it be little
 	text := redactError(err)
-	d.note(func(s *Stat) {
-		if s.Failing.IsZero() {
-			s.Failing = d.opts.Now()
+	d.note(func(*Stat) {
+		f, ok := d.failing[stage]
+		if !ok {
+			f.since = d.opts.Now()
 		}
-		s.Stage, s.Err, s.Attempts = stage, text, attempt
+		f.err, f.attempts = text, attempt
+		d.failing[stage] = f
 	})
 	if attempt%logEvery == 1 {
 		d.logger.Warn("drain is held up; deliveries are kept in the journal", "stage", stage, "attempt", attempt, "err", text)
@@ -82,10 +92,6 @@ func (d *Drain) recovered(stage Stage, attempt int) {
 	if attempt == 1 {
 		return
 	}
-	d.note(func(s *Stat) {
-		if s.Stage == stage {
-			s.Stage, s.Err, s.Failing, s.Attempts = "", "", time.Time{}, 0
-		}
-	})
+	d.note(func(*Stat) { delete(d.failing, stage) })
 	d.logger.Info("drain goes on", "stage", stage, "attempt", attempt)
 }

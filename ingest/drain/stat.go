@@ -22,14 +22,15 @@ type Stat struct {
 	// time since then.
 	Committed   ingest.Position
 	Uncommitted time.Time
-	// InFlight is the number of deliveries in the batch under way, and Oldest
-	// when the first of them was received.
+	// InFlight is the number of deliveries in the batch that is written, or if
+	// there is none, prepared, and Oldest when the first of them was received.
 	InFlight int
 	Oldest   time.Time
 	// LastBatch is when a batch was last committed.
 	LastBatch time.Time
-	// Stage, Err and Failing tell what is being retried, why, and since when;
-	// Failing is zero if all is well. Err holds no personal data.
+	// Stage, Err and Failing tell what is being retried, why, and since when, of
+	// several things what began first; Failing is zero if all is well. Err holds
+	// no personal data.
 	Stage   Stage
 	Err     string
 	Failing time.Time
@@ -41,6 +42,16 @@ type Stat struct {
 func (d *Drain) Stat() Stat {
 	d.mu.Lock()
 	s := d.stat
+	under := d.writing
+	if under.deliveries == 0 {
+		under = d.preparing
+	}
+	s.InFlight, s.Oldest = under.deliveries, under.oldest
+	for stage, f := range d.failing {
+		if s.Failing.IsZero() || f.since.Before(s.Failing) {
+			s.Stage, s.Err, s.Failing, s.Attempts = stage, f.err, f.since, f.attempts
+		}
+	}
 	d.mu.Unlock()
 	s.Committed = d.opts.Log.Committed()
 	s.Stuck, s.Abandoned = d.decoders.Stuck()
