@@ -2,6 +2,7 @@ package fields
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -24,7 +25,7 @@ const (
 type node struct {
 	name string // in an object
 	text string // what a string says; a number or a truth value as it is written
-	end  int
+	end  int32
 	kind Kind
 }
 
@@ -34,8 +35,9 @@ const maxJSONDepth = 10_000
 // readJSON reads one JSON value: itself first, then what stands in it. It takes
 // and understands what encoding/json does, and refuses above maxJSON values.
 func readJSON(body []byte) (nodes []node, ok bool) {
-	values := 1 + bytes.Count(body, []byte{','}) + bytes.Count(body, []byte{'{'}) + bytes.Count(body, []byte{'['})
-	r := reader{text: string(body), nodes: make([]node, 0, min(values, 8+len(body)/16))}
+	most := 1 + bytes.Count(body, []byte{','}) + bytes.Count(body, []byte{'{'}) + bytes.Count(body, []byte{'['})
+	most = min(most, maxJSON+1)
+	r := reader{text: string(body), most: most, nodes: make([]node, 0, min(most, 8+len(body)/16))}
 	ok = r.value("") && r.next() == 0 && r.at == len(r.text) && r.count <= maxJSON
 	return r.nodes, ok
 }
@@ -47,7 +49,16 @@ type reader struct {
 	at    int
 	depth int
 	count int // as countJSON does
+	most  int // nodes that there can be
 	nodes []node
+}
+
+// add adds a node, with room for all that can follow if there was too little.
+func (r *reader) add(n node) {
+	if len(r.nodes) == cap(r.nodes) {
+		r.nodes = slices.Grow(r.nodes, max(r.most-len(r.nodes), 1))
+	}
+	r.nodes = append(r.nodes, n)
 }
 
 // next passes over white space and returns the byte that follows, 0 at the end.
@@ -63,7 +74,7 @@ func (r *reader) next() byte {
 }
 
 func (r *reader) value(name string) (ok bool) {
-	n := node{name: name, end: len(r.nodes) + 1}
+	n := node{name: name, end: int32(len(r.nodes) + 1)}
 	switch c := r.next(); c {
 	case '{', '[':
 		at := len(r.nodes)
@@ -71,9 +82,9 @@ func (r *reader) value(name string) (ok bool) {
 		if c == '{' {
 			n.kind = Object
 		}
-		r.nodes = append(r.nodes, n)
+		r.add(n)
 		ok = r.inside(n.kind, c+2) // both pairs of brackets stand two apart
-		r.nodes[at].end = len(r.nodes)
+		r.nodes[at].end = int32(len(r.nodes))
 		return ok
 	case '"':
 		n.kind = String
@@ -90,7 +101,7 @@ func (r *reader) value(name string) (ok bool) {
 		n.kind = Number
 		n.text, ok = r.number()
 	}
-	r.nodes = append(r.nodes, n)
+	r.add(n)
 	return ok
 }
 
@@ -188,10 +199,22 @@ func (r *reader) digits() bool {
 	return r.at > start
 }
 
+// plainInString are the bytes that stand for themselves in a string: ASCII but for
+// control characters, the quote and the backslash.
+var plainInString = func() (plain [256]bool) {
+	for c := ' '; c < utf8.RuneSelf; c++ {
+		plain[c] = c != '"' && c != '\\'
+	}
+	return plain
+}()
+
 // quoted reads a string. One without escapes is a part of the text.
 func (r *reader) quoted() (text string, ok bool) {
 	start, ascii := r.at+1, true
 	for i := start; i < len(r.text); i++ {
+		if plainInString[r.text[i]] {
+			continue
+		}
 		switch c := r.text[i]; {
 		case c == '"':
 			if text = r.text[start:i]; ascii || utf8.ValidString(text) {
@@ -203,7 +226,7 @@ func (r *reader) quoted() (text string, ok bool) {
 			return r.unquote(start)
 		case c < ' ':
 			return "", false
-		case c >= utf8.RuneSelf:
+		default:
 			ascii = false
 		}
 	}
@@ -215,6 +238,14 @@ func (r *reader) unquote(start int) (string, bool) {
 	var b strings.Builder
 	b.Grow(max(strings.IndexByte(r.text[start:], '"'), 0))
 	for r.at = start; r.at < len(r.text); {
+		plain := r.at
+		for r.at < len(r.text) && plainInString[r.text[r.at]] {
+			r.at++
+		}
+		b.WriteString(r.text[plain:r.at])
+		if r.at == len(r.text) {
+			break
+		}
 		switch c := r.text[r.at]; {
 		case c == '"':
 			r.at++

@@ -2,16 +2,13 @@ package fields
 
 import (
 	"bytes"
-	"encoding/json"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"mime"
 	"mime/multipart"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -81,7 +78,7 @@ func Parse(d *ingest.Delivery) ([]Field, error) {
 	var fields []Field
 	switch media {
 	case URLEncoded:
-		fields, err = parseURLEncoded(string(d.Body), params["charset"])
+		fields, err = parseURLEncoded(d.Body, params["charset"])
 	case Multipart:
 		fields, err = parseMultipart(d.Body, params["boundary"])
 	case JSON:
@@ -173,28 +170,53 @@ func (l *list) find(name string) int {
 	return -1
 }
 
-func parseURLEncoded(body, charset string) ([]Field, error) {
-	l := newList(maxFields, strings.Count(body, "&")+1)
-	for body != "" {
-		var pair string
-		pair, body, _ = strings.Cut(body, "&")
-		if pair == "" {
+func parseURLEncoded(body []byte, charset string) ([]Field, error) {
+	l := newList(maxFields, bytes.Count(body, []byte{'&'})+1)
+	var text strings.Builder // of all names and values, which are parts of it
+	text.Grow(len(body))
+	for len(body) > 0 {
+		var pair []byte
+		pair, body, _ = bytes.Cut(body, []byte{'&'})
+		if len(pair) == 0 {
 			continue
 		}
-		name, value, _ := strings.Cut(pair, "=")
-		name, err := url.QueryUnescape(name)
-		if err == nil {
-			value, err = url.QueryUnescape(value)
-		}
-		if err != nil {
+		name, value, _ := bytes.Cut(pair, []byte{'='})
+		start := text.Len()
+		ok := unescape(&text, name)
+		middle := text.Len()
+		if !ok || !unescape(&text, value) {
 			return nil, fmt.Errorf("%w: broken percent-encoding in the form", ingest.ErrMalformed)
 		}
-		if err := l.add(name, value); err != nil {
+		if err := l.add(text.String()[start:middle], text.String()[middle:]); err != nil {
 			return nil, err
 		}
 	}
 	recode(l.fields, charset)
 	return l.fields, nil
+}
+
+// unescape writes s without its escapes, as url.QueryUnescape would have it. It
+// returns false if one is broken.
+func unescape(text *strings.Builder, s []byte) bool {
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; c {
+		case '+':
+			text.WriteByte(' ')
+		case '%':
+			if len(s)-i < 3 {
+				return false
+			}
+			var b [1]byte
+			if _, err := hex.Decode(b[:], s[i+1:i+3]); err != nil {
+				return false
+			}
+			text.WriteByte(b[0])
+			i += 2
+		default:
+			text.WriteByte(c)
+		}
+	}
+	return true
 }
 
 // recode brings old pages' charsets to UTF-8: that of the Content-Type, or
@@ -278,101 +300,4 @@ func reason(err error) string {
 		return "it ends too early"
 	}
 	return "a part cannot be read"
-}
-
-// Flatten turns a JSON object into fields: nested objects by their path
-// ("contact.email"), lists of plain values as several values. null is no
-// value. Errors: ErrTooLarge.
-func Flatten(object map[string]any) ([]Field, error) {
-	l := list{limit: maxLeaves}
-	if err := l.flatten("", object, 0); err != nil {
-		return nil, err
-	}
-	return l.fields, nil
-}
-
-func (l *list) flatten(path string, value any, depth int) error {
-	if err := nesting(path, holds(value), depth); err != nil {
-		return err
-	}
-	switch v := value.(type) {
-	case map[string]any:
-		for _, name := range slices.Sorted(maps.Keys(v)) {
-			if err := l.flatten(join(path, name), v[name], depth+1); err != nil {
-				return err
-			}
-		}
-	case []any:
-		for i, element := range v {
-			at := path
-			if holds(element) {
-				at = join(path, strconv.Itoa(i))
-			}
-			if err := l.flatten(at, element, depth+1); err != nil {
-				return err
-			}
-		}
-	case string:
-		return l.add(path, v)
-	case json.Number:
-		return l.add(path, v.String())
-	case bool:
-		return l.add(path, strconv.FormatBool(v))
-	}
-	return nil
-}
-
-// holds tells whether other values stand in a value.
-func holds(value any) bool {
-	switch value.(type) {
-	case map[string]any, []any:
-		return true
-	}
-	return false
-}
-
-// nesting refuses what is nested too deep, and lists and objects under a long
-// path, which every leaf below would repeat.
-func nesting(path string, holds bool, depth int) error {
-	if depth > maxNesting {
-		return fmt.Errorf("%w: JSON nested deeper than %d", ingest.ErrTooLarge, maxNesting)
-	}
-	if holds && len(path) > maxNameSize {
-		return fmt.Errorf("%w: JSON objects under names of more than %d bytes", ingest.ErrTooLarge, maxNameSize)
-	}
-	return nil
-}
-
-func join(path, name string) string {
-	if path == "" {
-		return name
-	}
-	return path + "." + name
-}
-
-// At returns what stands at a dotted path of a JSON value; "" is the value
-// itself. Steps into lists are numbers.
-func At(value any, path string) (any, bool) {
-	if path == "" {
-		return value, true
-	}
-	for step := range strings.SplitSeq(path, ".") {
-		switch v := value.(type) {
-		case map[string]any:
-			next, ok := v[step]
-			if !ok {
-				return nil, false
-			}
-			value = next
-		case []any:
-			i, err := strconv.Atoi(step)
-			if err != nil || i < 0 || i >= len(v) {
-				return nil, false
-			}
-			value = v[i]
-		default:
-			return nil, false
-		}
-	}
-	return value, true
 }

@@ -8,7 +8,6 @@ import (
 	"io"
 	"iter"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/leadgate/leadgate/ingest"
@@ -17,7 +16,7 @@ import (
 // Value is a JSON value. The zero Value is null.
 type Value struct {
 	nodes []node
-	at    int
+	at    int32
 }
 
 // ReadJSON reads one JSON value. Errors: ErrMalformed, without a word of the
@@ -131,11 +130,11 @@ func (v Value) Len() (n int) {
 
 // sorted returns where the members of an object stand, by their names; of those
 // that share one, the last.
-func (v Value) sorted(order []int) []int {
+func (v Value) sorted(order []int32) []int32 {
 	for member := range v.Elements() {
 		order = append(order, member.at)
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return strings.Compare(v.nodes[a].name, v.nodes[b].name) })
+	slices.SortStableFunc(order, func(a, b int32) int { return strings.Compare(v.nodes[a].name, v.nodes[b].name) })
 	last := order[:0]
 	for i, at := range order {
 		if i+1 == len(order) || v.nodes[order[i+1]].name != v.nodes[at].name {
@@ -165,38 +164,6 @@ func (v Value) any() any {
 			object[v.nodes[member.at].name] = member.any()
 		}
 		return object
-	}
-	return nil
-}
-
-// flattenValue is flatten for a Value.
-func (l *list) flattenValue(path string, v Value, depth int) error {
-	if err := nesting(path, v.Kind() >= Array, depth); err != nil {
-		return err
-	}
-	switch v.Kind() {
-	case Object:
-		var room [32]int
-		for _, at := range v.sorted(room[:0]) {
-			member := Value{nodes: v.nodes, at: at}
-			if err := l.flattenValue(join(path, v.nodes[at].name), member, depth+1); err != nil {
-				return err
-			}
-		}
-	case Array:
-		i := 0
-		for element := range v.Elements() {
-			at := path
-			if element.Kind() >= Array {
-				at = join(path, strconv.Itoa(i))
-			}
-			if err := l.flattenValue(at, element, depth+1); err != nil {
-				return err
-			}
-			i++
-		}
-	case String, Number, Bool:
-		return l.add(path, v.Text())
 	}
 	return nil
 }

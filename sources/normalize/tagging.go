@@ -219,9 +219,14 @@ func Page(raw string) (page string, tagging ingest.Tagging) {
 	for i, field := range utmFields(&t) {
 		write(utmNames[i], *field)
 	}
-	if len(t.ClickIDs) > 0 {
-		for _, name := range ingest.ClickIDParams {
-			write(name, t.ClickIDs[name])
+	left := len(t.ClickIDs)
+	for _, name := range ingest.ClickIDParams {
+		if left == 0 {
+			break
+		}
+		if id, ok := t.ClickIDs[name]; ok {
+			write(name, id)
+			left--
 		}
 	}
 	if string(b) == raw {
