@@ -181,7 +181,7 @@ func (s *leases) put(ctx context.Context, l *lease, q *question, now time.Time) 
 		q.budget, q.reset = w.rest+held+left, w.reset
 		return l.follow(nil)
 	}
-	ahead := max(0, (w.spent(now)+n)/share-left)
+	ahead := max(0, w.entitled(n, now)-left)
 	c, err := s.count(ctx, l.key, n+ahead, now)
 	if err != nil {
 		q.err = err

@@ -136,7 +136,7 @@ func TestLeases_RedisIsSeldomAsked(t *testing.T) {
 	server := miniredis.RunT(t)
 	var c clock
 	node := nodes(t, 1, 1e6, patient(t, server.Addr()), c.now)[0]
-	for _, atMost := range []int{1000, 250} { // a window is like the one before
+	for _, atMost := range []int{250, 100} { // a window is like the one before
 		before := server.CommandCount()
 		if n := takeAll(t, 5000, node); n != 5000 {
 			t.Errorf("%d of 5000 passed", n)

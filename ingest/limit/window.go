@@ -1,15 +1,18 @@
 package limit
 
 import (
+	"math"
 	"sync/atomic"
 	"time"
 )
 
-// share bounds what a node holds of a key's window without having spent it: a
-// share of what it has spent of that window and of the one before. All nodes
-// together spend at most the limit of each, so what they hold is at most
-// 2/share of it, however many they are: a twentieth.
-const share = 40
+// What a node may hold of a key's window without having spent it: for each
+// token that it has spent, sqrt(limit/count)/share of one, where count is how
+// far the store had counted. The token's place in the count was no later, so
+// all nodes together, however many they are, hold at most the integral of that
+// over the count: 2/share of the limit, a fortieth. As much again they may hold
+// for what they spent of the window directly before: that makes a twentieth.
+const share = 80
 
 // recheck is how long a store's refusal of a key is taken for granted. The
 // rest of the window would do, were it not for stores that are flushed.
@@ -28,9 +31,11 @@ type window struct {
 	end   time.Time
 	per   time.Duration
 	reset int64
-	rest  int64 // what the store had left
-	got   int64 // what the store gave to this node
-	prev  int64 // what this node spent of the window directly before
+	total int64   // how far the store had counted
+	rest  int64   // what the store had left
+	got   int64   // what the store gave to this node
+	prev  float64 // what the window directly before entitles to
+	may   int64   // what this node may hold, at least
 	left  atomic.Int64
 	// refusal is when the store refused a request; zero: it did not.
 	refusal time.Time
@@ -60,16 +65,27 @@ func (w *window) refused(now time.Time) bool {
 	return !w.refusal.IsZero() && within(w.refusal.Add(recheck).Sub(now), recheck)
 }
 
-// spent is what this node spent of the windows that entitle it to hold
-// something of the window of now.
-func (w *window) spent(now time.Time) int64 {
+// earned is what this node may hold for what it has spent of w, of which it
+// has so much left.
+func (w *window) earned(left int64) float64 {
+	spent := w.got - left
+	if spent <= 0 {
+		return 0
+	}
+	return float64(spent) * math.Sqrt(float64(w.rest+w.total)/float64(w.total)) / share
+}
+
+// entitled is what this node may hold of the window of now once it has spent n
+// more.
+func (w *window) entitled(n int64, now time.Time) int64 {
+	earned := float64(n) / share // wherever in the count they come
 	switch {
 	case w.open(now):
-		return w.prev + w.got - w.left.Load()
+		earned += w.prev + w.earned(w.left.Load())
 	case w.recent(now):
-		return w.got - w.left.Load()
+		earned += w.earned(w.left.Load())
 	}
-	return 0
+	return int64(earned)
 }
 
 // recent tells that no whole window can lie between w and the one of now.
@@ -78,16 +94,13 @@ func (w *window) recent(now time.Time) bool {
 }
 
 // low tells that it is time to fetch more, with left of it left.
-func (w *window) low(left int64) bool {
-	may := (w.prev + w.got - left) / share
-	return may > 0 && w.rest > 0 && left <= may/4
-}
+func (w *window) low(left int64) bool { return w.may > 0 && w.rest > 0 && left <= w.may/2 }
 
 // next is what follows w, which may be nil, when the store, asked at now, has
 // counted n requests and ahead more tokens. What w holds passes to it, unless
 // it is void.
 func (w *window) next(c counted, n, ahead int64, rate Rate, now time.Time) *window {
-	next := &window{end: c.end, per: rate.Per, reset: c.reset, rest: max(0, rate.Count-c.total)}
+	next := &window{end: c.end, per: rate.Per, reset: c.reset, total: c.total, rest: max(0, rate.Count-c.total)}
 	given := min(n+ahead, max(0, rate.Count-(c.total-n-ahead)))
 	next.got = given
 	var kept int64
@@ -100,10 +113,12 @@ func (w *window) next(c counted, n, ahead int64, rate Rate, now time.Time) *wind
 				next.end = w.end
 			}
 		case w.recent(now):
-			next.prev = w.got - left
+			next.prev = w.earned(left)
 		}
 	}
-	next.left.Store(kept + max(0, given-n))
+	left := kept + max(0, given-n)
+	next.left.Store(left)
+	next.may = int64(next.prev + next.earned(left))
 	if c.total > rate.Count {
 		next.refusal = now
 	}
