@@ -77,8 +77,13 @@ cmd/bench/node/node_modules: cmd/bench/node/package.json cmd/bench/node/package-
 	npm ci --prefix cmd/bench/node --ignore-scripts --no-audit --no-fund --no-progress
 	@touch $@
 
+# What Leadgate is compared with besides; modules of their own.
+PIPES := bin/pipes/otelcol bin/pipes/benthos bin/pipes/telegraf
+bin/pipes/%: cmd/bench/pipes/%/main.go cmd/bench/pipes/%/go.mod cmd/bench/pipes/%/go.sum
+	go build -C cmd/bench/pipes/$* -ldflags '-s -w' -o $(CURDIR)/$@ .
+
 .PHONY: bench
-bench: engine redis cmd/bench/node/node_modules ## Leadgate against the bare HTTP stack and what people write instead (BENCH_FLAGS)
+bench: engine redis cmd/bench/node/node_modules $(PIPES) ## Leadgate against the bare HTTP stack and what people write instead (BENCH_FLAGS)
 	go run ./cmd/bench $(BENCH_FLAGS)
 
 .PHONY: microbench

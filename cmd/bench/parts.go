@@ -12,15 +12,18 @@ import (
 
 // The subjects, by the names that the tables have.
 var (
-	empty    = subject{name: "empty fiber handler", start: small("empty")}
-	decoding = subject{name: "fiber, decodes JSON", start: small("decode")}
-	script   = subject{name: "script: SETNX, one-row insert (Go)", store: true, start: small("insert")}
-	batcher  = subject{name: "script: channel and batcher (Go)", store: true, start: small("channel")}
-	direct   = subject{name: "one row straight to ClickHouse's HTTP", store: true, start: straight}
-	node     = subject{name: "script: SETNX, one-row insert (Node)", store: true, start: nodeScript}
-	alone    = subject{name: "Leadgate, Redis and ClickHouse down", start: gateway(gatewayOptions{})}
-	shipping = subject{name: "Leadgate, shipping", store: true, start: gateway(gatewayOptions{})}
-	shared   = subject{name: "Leadgate, shipping, shared limits", store: true, start: gateway(gatewayOptions{shared: true})}
+	empty     = subject{name: "empty fiber handler", start: small("empty")}
+	decoding  = subject{name: "fiber, decodes JSON", start: small("decode")}
+	script    = subject{name: "script: SETNX, one-row insert (Go)", store: true, start: small("insert")}
+	batcher   = subject{name: "script: channel and batcher (Go)", store: true, start: small("channel")}
+	direct    = subject{name: "one row straight to ClickHouse's HTTP", store: true, start: straight}
+	node      = subject{name: "script: SETNX, one-row insert (Node)", store: true, start: nodeScript}
+	collector = subject{name: "OpenTelemetry collector, fsyncing queue", store: true, start: startCollector}
+	connect   = subject{name: "Benthos 4.27 (now Redpanda Connect), dedupe, insert", store: true, start: startBenthos}
+	telegraf  = subject{name: "Telegraf, HTTP listener", store: true, start: startTelegraf}
+	alone     = subject{name: "Leadgate, Redis and ClickHouse down", start: gateway(gatewayOptions{})}
+	shipping  = subject{name: "Leadgate, shipping", store: true, start: gateway(gatewayOptions{})}
+	shared    = subject{name: "Leadgate, shipping, shared limits", store: true, start: gateway(gatewayOptions{shared: true})}
 )
 
 func small(name string) func(context.Context, *site) error {
@@ -39,6 +42,7 @@ var trials = []trial{
 	{alone, webhook}, {alone, jsonForm}, {alone, htmlForm},
 	{shipping, jsonForm}, {shipping, webhook}, {shipping, beacon}, {shared, jsonForm},
 	{batcher, jsonForm}, {script, jsonForm}, {direct, jsonForm}, {node, jsonForm},
+	{collector, otlpLog}, {connect, jsonForm}, {telegraf, jsonForm},
 }
 
 // pace is a subject under a load that does not wait for it.

@@ -99,6 +99,16 @@ func answers(url string) func() bool {
 	}
 }
 
+func listens(addr string) func() bool {
+	return func() bool {
+		conn, err := net.Dial("tcp", addr) //nolint:noctx // loopback
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err == nil
+	}
+}
+
 func freePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // at once
 	if err != nil {
@@ -118,13 +128,7 @@ func startRedis(ctx context.Context, dir string) (*process, string, error) {
 		return nil, "", fmt.Errorf("%w: apt-get install redis-server", err)
 	}
 	addr := fmt.Sprintf("127.0.0.1:%d", port)
-	err = p.await(ctx, "a redis-server that answers", func() bool {
-		conn, err := net.Dial("tcp", addr) //nolint:noctx // loopback
-		if err == nil {
-			_ = conn.Close()
-		}
-		return err == nil
-	})
+	err = p.await(ctx, "a redis-server that answers", listens(addr))
 	if err != nil {
 		p.kill()
 	}

@@ -13,10 +13,12 @@ import (
 // requests makes requests of one kind, about 1 kB each (a beacon is larger), that
 // differ in their id and have one length. Each worker has its own.
 type requests struct {
-	text []byte
-	ids  []int // where the id stands
-	sign func(text []byte)
-	each int // events in one request
+	text   []byte
+	ids    []int // where the id stands
+	phones []int // where the phone number's last digits stand
+	sign   func(text []byte)
+	each   int // events in one request
+	body   int // where the body begins
 }
 
 // kind names a kind of request.
@@ -28,12 +30,17 @@ const (
 	htmlForm kind = "urlencoded form"
 	webhook  kind = "signed webhook"
 	beacon   kind = "tag beacon"
+	otlpLog  kind = "OTLP log" // a JSON form as the body of one log record
 )
 
 // idDigits is the width of an id; idMark stands for it in a template.
 const (
 	idDigits = 16
 	idMark   = "@@@@@@@@@@@@@@@@"
+	// So that every lead is somebody else: one phone number would make them all
+	// duplicates of the first.
+	phoneDigits = 7
+	phoneMark   = "#######"
 )
 
 // hookKey is the key of the webhooks' HMAC, as Standard Webhooks writes it.
@@ -43,17 +50,21 @@ var filler = strings.Repeat("We would like to have the roof of our house looked 
 
 func newRequests(k kind, path, host string) *requests {
 	contentType, body, header, each := "application/json", "", "", 1
-	lead := fmt.Sprintf(`"id":"%s","name":"Bench Person","email":"p%s@example.com","phone":"+15125550142","message":"%s",`+
+	lead := fmt.Sprintf(`"id":"%s","name":"Bench Person","email":"p%s@example.com","phone":"+1512%s","message":"%s",`+
 		`"page_url":"https://www.example.com/offer?utm_source=google&utm_medium=cpc&utm_campaign=winter&gclid=Cj0KCQ%s"`,
-		idMark, idMark, filler, idMark)
+		idMark, idMark, phoneMark, filler, idMark)
 	switch k {
-	case jsonForm:
+	case jsonForm, otlpLog:
 		body = "{" + lead + `,"visitor_id":"v` + idMark + `","service":"roof","budget":"10000-20000"}`
+		if k == otlpLog {
+			body = fmt.Sprintf(`{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"timeUnixNano":"%d","body":{"stringValue":%q}}]}]}]}`,
+				time.Now().UnixNano(), body)
+		}
 	case htmlForm:
 		contentType = "application/x-www-form-urlencoded"
-		body = fmt.Sprintf("id=%s&name=Bench+Person&email=p%s%%40example.com&phone=%%2B15125550142&message=%s&visitor_id=v%s&"+
+		body = fmt.Sprintf("id=%s&name=Bench+Person&email=p%s%%40example.com&phone=%%2B1512%s&message=%s&visitor_id=v%s&"+
 			"page_url=https%%3A%%2F%%2Fwww.example.com%%2Foffer%%3Futm_source%%3Dgoogle%%26gclid%%3DCj0KCQ%s&service=roof",
-			idMark, idMark, strings.ReplaceAll(filler, " ", "+"), idMark, idMark)
+			idMark, idMark, phoneMark, strings.ReplaceAll(filler, " ", "+"), idMark, idMark)
 	case webhook:
 		body = `{"type":"lead.created","data":{` + lead + `}}`
 		header = "webhook-id: msg_" + idMark + "\r\nwebhook-timestamp: " + strconv.FormatInt(time.Now().Unix(), 10) +
@@ -69,19 +80,23 @@ func newRequests(k kind, path, host string) *requests {
 	}
 	text := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: leadgate-bench\r\nAccept: application/json\r\n"+
 		"Content-Type: %s\r\n%sContent-Length: %d\r\n\r\n%s", path, host, contentType, header, len(body), body)
-	r := &requests{text: []byte(text), each: each}
-	for at := 0; ; {
-		i := strings.Index(text[at:], idMark)
-		if i < 0 {
-			break
-		}
-		r.ids = append(r.ids, at+i)
-		at += i + idDigits
-	}
+	r := &requests{text: []byte(text), body: len(text) - len(body), each: each, ids: places(text, idMark), phones: places(text, phoneMark)}
 	if k == webhook {
 		r.sign = signer(text, len(body))
 	}
 	return r
+}
+
+// places tells where mark stands in text.
+func places(text, mark string) (at []int) {
+	for from := 0; ; {
+		i := strings.Index(text[from:], mark)
+		if i < 0 {
+			return at
+		}
+		at = append(at, from+i)
+		from += i + len(mark)
+	}
 }
 
 // signer returns what puts the signature of a request where it belongs.
@@ -114,6 +129,15 @@ func (r *requests) next(id uint64) []byte {
 	writeID(&digits, id)
 	for _, at := range r.ids {
 		copy(r.text[at:], digits[:])
+	}
+	// Numbers in area code 512 begin with 2 to 9.
+	number := 2_000_000 + id%8_000_000
+	for i := phoneDigits - 1; i >= 0; i-- {
+		digits[i] = '0' + byte(number%10)
+		number /= 10
+	}
+	for _, at := range r.phones {
+		copy(r.text[at:], digits[:phoneDigits])
 	}
 	if r.sign != nil {
 		r.sign(r.text)
