@@ -20,7 +20,8 @@ var (
 	node      = subject{name: "script: SETNX, one-row insert (Node)", store: true, start: nodeScript}
 	collector = subject{name: "OpenTelemetry collector, fsyncing queue", store: true, start: startCollector}
 	connect   = subject{name: "Benthos 4.27 (now Redpanda Connect), dedupe, insert", store: true, start: startBenthos}
-	telegraf  = subject{name: "Telegraf, HTTP listener", store: true, start: startTelegraf}
+	telegraf  = subject{name: "Telegraf, disk buffer", store: true, start: startTelegraf("disk")}
+	forgetful = subject{name: "Telegraf, memory buffer", store: true, start: startTelegraf("memory")}
 	alone     = subject{name: "Leadgate, Redis and ClickHouse down", start: gateway(gatewayOptions{})}
 	shipping  = subject{name: "Leadgate, shipping", store: true, start: gateway(gatewayOptions{})}
 	shared    = subject{name: "Leadgate, shipping, shared limits", store: true, start: gateway(gatewayOptions{shared: true})}
@@ -42,7 +43,7 @@ var trials = []trial{
 	{alone, webhook}, {alone, jsonForm}, {alone, htmlForm},
 	{shipping, jsonForm}, {shipping, webhook}, {shipping, beacon}, {shared, jsonForm},
 	{batcher, jsonForm}, {script, jsonForm}, {direct, jsonForm}, {node, jsonForm},
-	{collector, otlpLog}, {connect, jsonForm}, {telegraf, jsonForm},
+	{collector, otlpLog}, {connect, jsonForm}, {telegraf, jsonForm}, {forgetful, jsonForm},
 }
 
 // pace is a subject under a load that does not wait for it.

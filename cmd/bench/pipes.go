@@ -79,17 +79,21 @@ cache_resources:
 `, s.engine.URL(), s.redisAt))
 }
 
-// startTelegraf: it answers when a delivery is in its memory and ships behind that.
-func startTelegraf(ctx context.Context, s *site) error {
-	if err := s.table(ctx); err != nil {
-		return err
-	}
-	s.paths = map[kind]string{jsonForm: "/"}
-	return s.pipe(ctx, "telegraf", "", fmt.Sprintf(`
+// startTelegraf: it answers when a delivery is in its memory, or on its way to its
+// buffer on disk, which syncs each write.
+func startTelegraf(buffer string) func(context.Context, *site) error {
+	return func(ctx context.Context, s *site) error {
+		if err := s.table(ctx); err != nil {
+			return err
+		}
+		s.paths = map[kind]string{jsonForm: "/"}
+		return s.pipe(ctx, "telegraf", "", fmt.Sprintf(`
 [agent]
   flush_interval = "200ms"
   metric_batch_size = 10000
   metric_buffer_limit = 1000000
+  buffer_strategy = %q
+  buffer_directory = %q
   omit_hostname = true
   quiet = true
 [[inputs.http_listener_v2]]
@@ -104,7 +108,8 @@ func startTelegraf(ctx context.Context, s *site) error {
   data_source_name = "%s/default"
   timestamp_column = "received_at"
   batch_transactions = true
-`, s.engine.URL()))
+`, buffer, filepath.Join(s.dir, "buffer"), s.engine.URL()))
+	}
 }
 
 // pipe starts a program of bin/pipes with a configuration, in which ADDRESS
