@@ -15,6 +15,8 @@ PROOF_MINUTES ?= 0
 PROOF_ONLY    ?=
 PROOF_FLAGS   ?=
 BENCH_FLAGS   ?=
+PROFILE_ONLY  ?= ^Leadgate, (shipping|Redis and ClickHouse down), JSON form$$
+PROFILE_DIR   ?= bin/profiles
 
 .PHONY: help
 help: ## list the targets
@@ -85,6 +87,10 @@ bin/pipes/%: cmd/bench/pipes/%/main.go cmd/bench/pipes/%/go.mod cmd/bench/pipes/
 .PHONY: bench
 bench: engine redis cmd/bench/node/node_modules $(PIPES) ## Leadgate against the bare HTTP stack and what people write instead (BENCH_FLAGS)
 	go run ./cmd/bench $(BENCH_FLAGS)
+
+.PHONY: profile
+profile: engine redis ## profiles of the gateway under the bench's loads: CPU, allocs, mutex, block (PROFILE_ONLY, PROFILE_DIR)
+	go run ./cmd/bench -rounds 1 -time 8s -only '$(PROFILE_ONLY)' -profile $(PROFILE_DIR)
 
 .PHONY: microbench
 microbench: build ## benchmarks of the parts: journal append, decode per source, drain, sink

@@ -20,6 +20,14 @@ type load struct {
 	requests    int // ends the load sooner, if not 0
 }
 
+// name is that of the load in the results.
+func (l load) name() string {
+	if l.rate > 0 {
+		return fmt.Sprintf("%s, %d a second", l.kind, l.rate)
+	}
+	return string(l.kind)
+}
+
 // driven is what came of a load.
 type driven struct {
 	Accepted  uint64          // requests answered 2xx
@@ -27,6 +35,7 @@ type driven struct {
 	Failed    uint64          // without an answer
 	Took      time.Duration   // from the first to the last answer
 	Latencies []time.Duration // ascending; of loads with a rate
+	Unsent    int             // due, but no connection was free before the end
 	Why       string          // the first failure
 }
 
@@ -77,6 +86,12 @@ func (l load) drive(ctx context.Context, addr, path string, answered func(id uin
 	}
 	workers.Wait()
 	all := &driven{Took: time.Since(began)}
+	if cancel(); due != nil {
+		for from := range due { // they have waited at least until now
+			all.Latencies = append(all.Latencies, time.Since(from))
+			all.Unsent++
+		}
+	}
 	for i := range parts {
 		all.Accepted += parts[i].Accepted
 		all.Refused += parts[i].Refused

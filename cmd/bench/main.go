@@ -28,6 +28,7 @@ type bench struct {
 	backlog     int
 	only        *regexp.Regexp
 	jsonPath    string
+	profiles    string // where profiles of the gateway go
 }
 
 func main() {
@@ -60,9 +61,15 @@ func run(ctx context.Context) (err error) {
 	flag.IntVar(&b.backlog, "backlog", 200_000, "deliveries in the journal when the drain is measured")
 	only := flag.String("only", "", "regular expression: the parts to run, by the names of the goals")
 	flag.StringVar(&b.jsonPath, "json", "", "file to write the results to, as JSON")
+	flag.StringVar(&b.profiles, "profile", "", "directory for profiles of the gateway under each load")
 	flag.Parse()
 	if b.only, err = regexp.Compile(*only); err != nil {
 		return fmt.Errorf("-only: %w", err)
+	}
+	if b.profiles != "" {
+		if err := os.MkdirAll(b.profiles, 0o750); err != nil {
+			return err
+		}
 	}
 	if b.self, err = os.Executable(); err != nil {
 		return err

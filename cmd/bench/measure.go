@@ -14,6 +14,8 @@ type measurement struct {
 	Load    string  `json:"load"`
 	Round   int     `json:"round"`
 	Rate    float64 `json:"per_second"`
+	// Behind is how long after the load's end everything was in the store.
+	Behind float64 `json:"behind_s"`
 	// CPU is what the subject's own process used for a delivery, Around what
 	// Redis and ClickHouse did besides, until all was in the store. Microseconds.
 	CPU       float64 `json:"cpu_us"`
@@ -23,7 +25,8 @@ type measurement struct {
 	P99       float64 `json:"p99_ms,omitempty"`
 	Accepted  uint64  `json:"accepted"`
 	Refused   uint64  `json:"refused"`
-	Lost      int64   `json:"lost"` // accepted and not in the store; negative: there too often
+	Unsent    int     `json:"unsent,omitempty"` // due at a fixed rate, but never come to
+	Lost      int64   `json:"lost"`             // accepted and not in the store; negative: there too often
 	Unchecked bool    `json:"unchecked,omitempty"`
 }
 
@@ -53,25 +56,32 @@ func (b *bench) drive(ctx context.Context, s *site, name string, l load, round i
 			return m, err
 		}
 	}
+	profiles := b.profiling(s, name, l)
 	own := s.own()
 	before, aroundBefore := used(own), used(s.around())
 	most := watch(own)
+	profiles.begin(ctx, l.time)
 	d, err := l.drive(ctx, s.addr, s.paths[l.kind], nil)
+	ended := time.Now()
 	if err == nil && s.drained != nil {
 		err = s.drained(ctx)
 	}
+	behind := time.Since(ended)
 	memory := most()
 	if err != nil {
 		return m, fmt.Errorf("%s: %w", name, err)
 	}
 	after, aroundAfter := used(own), used(s.around())
+	if err := profiles.end(ctx); err != nil {
+		return m, fmt.Errorf("%s: %w", name, err)
+	}
 	each := func(d time.Duration, n uint64) float64 { return float64(d.Microseconds()) / float64(max(n, 1)) }
 	m = measurement{
-		Subject: name, Load: string(l.kind), Round: round, Rate: d.perSecond(), Memory: memory,
+		Subject: name, Load: string(l.kind), Round: round, Rate: d.perSecond(), Behind: behind.Seconds(), Memory: memory,
 		CPU:    each(after.CPU-before.CPU, d.Accepted),
 		Around: each(aroundAfter.CPU-aroundBefore.CPU, d.Accepted),
 		P50:    d.at(0.5).Seconds() * 1000, P99: d.at(0.99).Seconds() * 1000,
-		Accepted: d.Accepted, Refused: d.Refused + d.Failed,
+		Accepted: d.Accepted, Refused: d.Refused + d.Failed, Unsent: d.Unsent,
 	}
 	if d.Why != "" {
 		fmt.Fprintf(os.Stderr, "%s: %d refused, %d failed: %s\n", name, d.Refused, d.Failed, d.Why)

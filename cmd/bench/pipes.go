@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 )
 
@@ -114,16 +113,14 @@ func startTelegraf(buffer string) func(context.Context, *site) error {
 
 // pipe starts a program of bin/pipes with a configuration, in which ADDRESS
 // stands for where it listens.
-func (s *site) pipe(ctx context.Context, name, flag, config string) error {
+func (s *site) pipe(ctx context.Context, name, flag, config string) (err error) {
 	program := filepath.Join(s.bench.root, "bin", "pipes", name)
 	if _, err := os.Stat(program); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s is not there: make bench builds it", program)
 	}
-	port, err := freePort()
-	if err != nil {
+	if s.addr, err = freeAddr(); err != nil {
 		return err
 	}
-	s.addr = "127.0.0.1:" + strconv.Itoa(port)
 	path := filepath.Join(s.dir, name+".conf")
 	if err := os.WriteFile(path, []byte(strings.ReplaceAll(config, "ADDRESS", s.addr)), 0o600); err != nil {
 		return err

@@ -109,25 +109,25 @@ func listens(addr string) func() bool {
 	}
 }
 
-func freePort() (int, error) {
+func freeAddr() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // at once
 	if err != nil {
-		return 0, err
+		return "", err
 	}
-	return l.Addr().(*net.TCPAddr).Port, l.Close()
+	return l.Addr().String(), l.Close()
 }
 
 // startRedis starts an empty redis-server that keeps nothing on disk.
 func startRedis(ctx context.Context, dir string) (*process, string, error) {
-	port, err := freePort()
+	addr, err := freeAddr()
 	if err != nil {
 		return nil, "", err
 	}
-	p, err := launch("redis-server", "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", dir)
+	_, port, _ := strings.Cut(addr, ":")
+	p, err := launch("redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", dir)
 	if err != nil {
 		return nil, "", fmt.Errorf("%w: apt-get install redis-server", err)
 	}
-	addr := fmt.Sprintf("127.0.0.1:%d", port)
 	err = p.await(ctx, "a redis-server that answers", listens(addr))
 	if err != nil {
 		p.kill()

@@ -6,7 +6,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
-	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -30,17 +30,16 @@ func straight(ctx context.Context, s *site) error {
 }
 
 // nodeScript is the script in JavaScript.
-func nodeScript(ctx context.Context, s *site) error {
-	port, err := freePort()
-	if err != nil {
-		return err
-	}
+func nodeScript(ctx context.Context, s *site) (err error) {
 	if err := s.table(ctx); err != nil {
 		return err
 	}
-	s.addr = "127.0.0.1:" + strconv.Itoa(port)
+	if s.addr, err = freeAddr(); err != nil {
+		return err
+	}
+	_, port, _ := strings.Cut(s.addr, ":")
 	s.paths = map[kind]string{jsonForm: "/"}
-	s.process, err = launch("node", filepath.Join(s.bench.root, "cmd", "bench", "node", "server.mjs"), strconv.Itoa(port), s.engine.HTTPURL(), s.redisAt)
+	s.process, err = launch("node", filepath.Join(s.bench.root, "cmd", "bench", "node", "server.mjs"), port, s.engine.HTTPURL(), s.redisAt)
 	if err != nil {
 		return err
 	}

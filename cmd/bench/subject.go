@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -36,6 +35,7 @@ type site struct {
 	// What start fills in.
 	process *process
 	addr    string
+	debugAt string // serves the gateway's profiles, if they are wanted
 	paths   map[kind]string
 	// drained waits until what was accepted is in the store; nil where an
 	// answer means that it is.
@@ -113,12 +113,10 @@ func (s *site) around() (pids []int) {
 }
 
 // helper starts this program again as one of the small servers.
-func (s *site) helper(ctx context.Context, name string) error {
-	port, err := freePort()
-	if err != nil {
+func (s *site) helper(ctx context.Context, name string) (err error) {
+	if s.addr, err = freeAddr(); err != nil {
 		return err
 	}
-	s.addr = "127.0.0.1:" + strconv.Itoa(port)
 	s.paths = map[kind]string{jsonForm: "/", htmlForm: "/", webhook: "/", beacon: "/"}
 	args := []string{"server", name, s.addr}
 	if s.engine != nil {
@@ -156,12 +154,10 @@ type gatewayOptions struct {
 
 // gateway starts the real binary, everything on.
 func gateway(o gatewayOptions) func(context.Context, *site) error {
-	return func(ctx context.Context, s *site) error {
-		port, err := freePort()
-		if err != nil {
+	return func(ctx context.Context, s *site) (err error) {
+		if s.addr, err = freeAddr(); err != nil {
 			return err
 		}
-		s.addr = "127.0.0.1:" + strconv.Itoa(port)
 		s.paths = map[kind]string{jsonForm: "/in/landing", htmlForm: "/in/landing", webhook: "/in/hooks", beacon: "/in/clicks"}
 		config := map[string]any{
 			"listen": s.addr, "public_url": "http://" + s.addr, "data_dir": filepath.Join(s.dir, "data"),
@@ -174,6 +170,12 @@ func gateway(o gatewayOptions) func(context.Context, *site) error {
 				{"name": "landing", "type": "form"}, {"name": "clicks", "type": "click"},
 				{"name": "hooks", "type": "standard-webhooks", "secrets": []string{hookKey}},
 			},
+		}
+		if s.bench.profiles != "" {
+			if s.debugAt, err = freeAddr(); err != nil {
+				return err
+			}
+			config["debug_listen"] = s.debugAt
 		}
 		if s.engine != nil {
 			config["redis"] = map[string]any{"url": "redis://" + s.redisAt + "/0"}
