@@ -15,6 +15,7 @@ PROOF_MINUTES ?= 0
 PROOF_ONLY    ?=
 PROOF_FLAGS   ?=
 BENCH_FLAGS   ?=
+GROWTH_FLAGS  ?=
 PROFILE_ONLY  ?= ^Leadgate, (shipping|Redis and ClickHouse down), JSON form$$
 PROFILE_DIR   ?= bin/profiles
 
@@ -87,6 +88,10 @@ bin/pipes/%: cmd/bench/pipes/%/main.go cmd/bench/pipes/%/go.mod cmd/bench/pipes/
 .PHONY: bench
 bench: engine redis cmd/bench/node/node_modules $(PIPES) ## Leadgate against the bare HTTP stack and what people write instead (BENCH_FLAGS)
 	go run ./cmd/bench $(BENCH_FLAGS)
+
+.PHONY: growth
+growth: engine redis ## what grows: cost by size of journal and dedupe memory, starts after a crash, intake beside a backlog (GROWTH_FLAGS)
+	go run ./cmd/bench -growth $(GROWTH_FLAGS)
 
 .PHONY: profile
 profile: engine redis ## profiles of the gateway under the bench's loads: CPU, allocs, mutex, block (PROFILE_ONLY, PROFILE_DIR)

@@ -6,5 +6,8 @@
 // generator, Redis and ClickHouse share the processors with them. What is
 // measured is checked: a subject that lost or doubled a row did not win.
 //
+// With -growth it measures what must not grow instead: `make growth`. With
+// -profile it takes profiles of the gateway under each load: `make profile`.
+//
 // Everything that it starts listens on the loopback interface, and ends with it.
 package main

@@ -1,24 +1,20 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"runtime"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
 )
 
 // verdict is a goal and what came of it.
 type verdict struct {
 	Goal     string `json:"goal"`
 	Wanted   string `json:"wanted"`
-	Measured string `json:"measured"` // "" if it was not
+	Measured string `json:"measured"`      // "" if it was not
+	CPU      string `json:"cpu,omitempty"` // of a delivery, beside a ratio of rates
 	Met      bool   `json:"met"`
 }
 
@@ -79,40 +75,100 @@ func (r *results) paced(s subject, rate int, get func(measurement) float64) []fl
 
 // judge holds the results against the goals.
 func (r *results) judge() {
-	atLeast := func(goal string, least float64, values []float64, unit string) {
-		r.verdict(goal, fmt.Sprintf("at least %.4g%s", least, unit), values, unit, func(v float64) bool { return v >= least })
-	}
-	atMost := func(goal string, most float64, values []float64, unit string) {
-		r.verdict(goal, fmt.Sprintf("at most %.4g%s", most, unit), values, unit, func(v float64) bool { return v <= most })
-	}
+	r.ratio("accept a signed webhook, sinks away, over the empty handler", 0.42, alone, webhook, empty, webhook)
+	r.ratio("accept a JSON form, sinks away, over the empty handler", 0.40, alone, jsonForm, empty, jsonForm)
+	r.ratio("accept a JSON form while shipping, over the empty handler", 0.25, shipping, jsonForm, empty, jsonForm)
+	r.atMost("CPU of a lead while shipping, gateway alone", 50, each(r.of(shipping.name, jsonForm), func(m measurement) float64 { return m.CPU }), " us")
+	r.atLeast("touches by beacon for each single form, while shipping", 3, r.touches(), "")
 	p99 := func(m measurement) float64 { return m.P99 }
-	memory := func(m measurement) float64 { return float64(m.Memory) }
-	atLeast("accept a signed webhook, sinks away, over the empty handler", 0.42, r.ratios(alone, webhook, empty, webhook), "")
-	atLeast("accept a JSON form, sinks away, over the empty handler", 0.40, r.ratios(alone, jsonForm, empty, jsonForm), "")
-	atLeast("accept a JSON form while shipping, over the empty handler", 0.25, r.ratios(shipping, jsonForm, empty, jsonForm), "")
-	atMost("CPU of a lead while shipping, gateway alone", 50, each(r.of(shipping.name, jsonForm), func(m measurement) float64 { return m.CPU }), " us")
-	atLeast("touches by beacon for each single form, while shipping", 3, r.touches(), "")
 	for _, rate := range []int{1000, 5000} {
-		atMost(fmt.Sprintf("p99 at %d/s, fsynced, over the empty handler's", rate), 3,
+		r.atMost(fmt.Sprintf("p99 at %d/s, fsynced, over the empty handler's", rate), 3,
 			quotients(r.paced(alone, rate, p99), r.paced(empty, rate, p99)), "")
 	}
-	atMost("p99 at 1,000/s while shipping", 2, r.paced(shipping, 1000, p99), " ms")
-	atMost("from the 200 to the row in the view, 1,000/s, p99", 500, each(r.Seen, func(v visibility) float64 { return v.P99 }), " ms")
-	atLeast("Redis and ClickHouse down, over both up", 1, r.ratios(alone, jsonForm, shipping, jsonForm), "")
-	atLeast("shared limits, over those of one node", 0.9, r.ratios(shared, jsonForm, shipping, jsonForm), "")
-	atLeast("backlog to ClickHouse, over the bare driver", 1, each(r.Drained, func(d drainage) float64 { return d.PerSecond / d.Bare }), "")
-	atLeast("JSON forms while shipping, over the OpenTelemetry collector", 10, r.ratios(shipping, jsonForm, collector, otlpLog), "")
-	atLeast("JSON forms while shipping, over Benthos (Redpanda Connect)", 12, r.ratios(shipping, jsonForm, connect, jsonForm), "")
-	atLeast("JSON forms while shipping, over Telegraf with its disk buffer", 5, r.ratios(shipping, jsonForm, telegraf, jsonForm), "")
-	atLeast("JSON forms while shipping, over the script in Go", 100, r.ratios(shipping, jsonForm, script, jsonForm), "")
-	atLeast("JSON forms while shipping, over the script in Node", 100, r.ratios(shipping, jsonForm, node, jsonForm), "")
-	atMost("memory of the gateway flat out, sinks away", 40, each(r.of(alone.name, jsonForm), memory), " MiB")
-	atMost("memory of the gateway while shipping", 128, each(r.of(shipping.name, jsonForm), memory), " MiB")
-	atMost("memory of the gateway over a backlog", 128, each(r.Drained, func(d drainage) float64 { return float64(d.Memory) }), " MiB")
-	lost := each(r.Taken, func(m measurement) float64 { return ours(m) })
+	r.atMost("p99 at 1,000/s while shipping", 2, r.paced(shipping, 1000, p99), " ms")
+	r.atMost("from the 200 to the row in the view, 1,000/s, p99", 500, each(r.Seen, func(v visibility) float64 { return v.P99 }), " ms")
+	r.ratio("Redis and ClickHouse down, over both up", 1, alone, jsonForm, shipping, jsonForm)
+	r.ratio("shared limits, over those of one node", 0.9, shared, jsonForm, shipping, jsonForm)
+	r.atLeast("backlog to ClickHouse, over the bare driver", 1, each(r.Drained, func(d drainage) float64 { return d.PerSecond / d.Bare }), "")
+	r.ratio("JSON forms while shipping, over the OpenTelemetry collector", 10, shipping, jsonForm, collector, otlpLog)
+	r.ratio("JSON forms while shipping, over Benthos (Redpanda Connect)", 12, shipping, jsonForm, connect, jsonForm)
+	r.ratio("JSON forms while shipping, over Telegraf with its disk buffer", 5, shipping, jsonForm, telegraf, jsonForm)
+	r.ratio("JSON forms while shipping, over the script in Go", 100, shipping, jsonForm, script, jsonForm)
+	r.ratio("JSON forms while shipping, over the script in Node", 100, shipping, jsonForm, node, jsonForm)
+	memory := func(m measurement) float64 { return float64(m.Memory) }
+	r.atMost("memory of the gateway flat out, sinks away", 40, each(r.of(alone.name, jsonForm), memory), " MiB")
+	r.atMost("memory of the gateway while shipping", 128, each(r.of(shipping.name, jsonForm), memory), " MiB")
+	r.atMost("memory of the gateway over a backlog", 128, each(r.Drained, func(d drainage) float64 { return float64(d.Memory) }), " MiB")
+	lost := each(r.Taken, ours)
 	lost = append(lost, each(r.Drained, func(d drainage) float64 { return float64(max(d.Lost, -d.Lost)) })...)
 	if len(lost) > 0 {
-		atMost("rows that Leadgate lost or doubled", 0, []float64{slices.Max(lost)}, "")
+		r.atMost("rows that Leadgate lost or doubled", 0, []float64{slices.Max(lost)}, "")
+	}
+}
+
+// judgeGrowth does so for those of growth.
+func (r *results) judgeGrowth() {
+	acceptCPU, shipCPU := func(g grown) float64 { return g.AcceptCPU }, func(g grown) float64 { return g.ShipCPU }
+	r.atMost("CPU of accepting, largest journal over smallest", flat, spread(r.Grown, acceptCPU), "")
+	r.atMost("CPU of shipping, largest journal over smallest", flat, spread(r.Grown, shipCPU), "")
+	ready := func(get func(grown) float64) (list []float64) {
+		for _, g := range r.Grown {
+			if g.Bytes >= crashBytes {
+				return []float64{get(g)}
+			}
+		}
+		return nil
+	}
+	r.atMost("ready after kill -9, 4 GB of journal, sinks away", 5, ready(func(g grown) float64 { return g.Ready }), " s")
+	r.atMost("ready after kill -9, 4 GB of journal, sinks up", 5, ready(func(g grown) float64 { return g.ReadyUp }), " s")
+	r.atMost("CPU of a lead, most dedupe keys over fewest", flat, spread(r.Keyed, func(k keyed) float64 { return k.CPU }), "")
+	r.atMost("Redis' CPU of a lead, most dedupe keys over fewest", flat, spread(r.Keyed, func(k keyed) float64 { return k.RedisCPU }), "")
+	r.atLeast("intake while metrics and reports are asked for, over left alone", 0.95,
+		each(r.Observed, func(o observed) float64 { return o.Asked / o.Quiet }), "")
+	r.atLeast("new deliveries while a backlog drains, over no backlog", 0.9,
+		each(r.Crowded, func(c crowded) float64 { return c.Rate / c.QuietRate }), "")
+	r.atMost("their p99 at 1,000/s, over no backlog", 1.1, each(r.Crowded, func(c crowded) float64 { return c.P99 / c.QuietP99 }), "")
+}
+
+// flat is what a cost may rise by over all sizes and still be called flat: the
+// clock of CPU time and the machine are no steadier. crashBytes is the journal
+// of which the goal of starting speaks.
+const (
+	flat       = 1.2
+	crashBytes = 4e9
+)
+
+// spread is the last of the figures over the first.
+func spread[T any](list []T, get func(T) float64) []float64 {
+	var values []float64
+	for _, v := range each(list, get) {
+		if v > 0 {
+			values = append(values, v)
+		}
+	}
+	if len(values) < 2 {
+		return nil
+	}
+	return []float64{values[len(values)-1] / values[0]}
+}
+
+func (r *results) atLeast(goal string, least float64, values []float64, unit string) {
+	r.verdict(goal, fmt.Sprintf("at least %.4g%s", least, unit), values, unit, func(v float64) bool { return v >= least })
+}
+
+func (r *results) atMost(goal string, most float64, values []float64, unit string) {
+	r.verdict(goal, fmt.Sprintf("at most %.4g%s", most, unit), values, unit, func(v float64) bool { return v <= most })
+}
+
+// ratio is a goal of two rates. Beside it stands what a delivery cost each of the
+// two processes, the steadier figure.
+func (r *results) ratio(goal string, least float64, a subject, ka kind, b subject, kb kind) {
+	r.atLeast(goal, least, r.ratios(a, ka, b, kb), "")
+	cpu := func(s subject, k kind) float64 {
+		return median(each(r.of(s.name, k), func(m measurement) float64 { return m.CPU }))
+	}
+	if v := &r.Goals[len(r.Goals)-1]; v.Measured != "" {
+		v.CPU = fmt.Sprintf("%.1f / %.1f us", cpu(a, ka), cpu(b, kb))
 	}
 }
 
@@ -161,79 +217,4 @@ func machine() string {
 		}
 	}
 	return fmt.Sprintf("%s/%s, %d processors (%s), %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), model, time.Now().UTC().Format(time.DateOnly))
-}
-
-func (r *results) print(w io.Writer) {
-	r.printTaken(w)
-	r.printGoals(w)
-}
-
-func newTable(w io.Writer, header ...any) table.Writer {
-	t := table.NewWriter()
-	t.SetOutputMirror(w)
-	t.SetStyle(table.StyleLight)
-	t.Style().Format.Header = text.FormatDefault
-	t.AppendHeader(header)
-	return t
-}
-
-func (r *results) printTaken(w io.Writer) {
-	t := newTable(w, "subject", "load", "a second", "spread", "us CPU each", "us around", "MiB", "p50 ms", "p99 ms", "lost")
-	seen := map[string]bool{}
-	for _, m := range append(slices.Clone(r.Taken), r.Paced...) {
-		if seen[m.Subject+m.Load] {
-			continue
-		}
-		seen[m.Subject+m.Load] = true
-		var same []measurement
-		for _, other := range append(slices.Clone(r.Taken), r.Paced...) {
-			if other.Subject == m.Subject && other.Load == m.Load {
-				same = append(same, other)
-			}
-		}
-		figure := func(get func(measurement) float64, format string) string {
-			v := median(each(same, get))
-			if v == 0 {
-				return ""
-			}
-			return fmt.Sprintf(format, v)
-		}
-		rates := each(same, func(m measurement) float64 { return m.Rate })
-		lost := "not counted"
-		if !m.Unchecked {
-			lost = fmt.Sprint(slices.Max(each(same, func(m measurement) float64 { return float64(m.Lost) })))
-		}
-		t.AppendRow(table.Row{m.Subject, strings.TrimPrefix(m.Load, m.Subject+", "), fmt.Sprintf("%.0f", median(rates)),
-			fmt.Sprintf("%.0f-%.0f", slices.Min(rates), slices.Max(rates)),
-			figure(func(m measurement) float64 { return m.CPU }, "%.1f"), figure(func(m measurement) float64 { return m.Around }, "%.1f"),
-			figure(func(m measurement) float64 { return float64(m.Memory) }, "%.0f"),
-			figure(func(m measurement) float64 { return m.P50 }, "%.2f"), figure(func(m measurement) float64 { return m.P99 }, "%.2f"), lost})
-	}
-	t.Render()
-}
-
-func (r *results) printGoals(w io.Writer) {
-	t := newTable(w, "goal", "wanted", "measured: median (spread)", "")
-	for _, v := range r.Goals {
-		state := "met"
-		switch {
-		case v.Measured == "":
-			v.Measured, state = "-", "not measured"
-		case !v.Met:
-			state = "NOT MET"
-		}
-		t.AppendRow(table.Row{v.Goal, v.Wanted, v.Measured, state})
-	}
-	t.Render()
-}
-
-func (b *bench) write(r *results) error {
-	if b.jsonPath == "" {
-		return nil
-	}
-	text, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(b.jsonPath, append(text, '\n'), 0o644) //nolint:gosec // figures are for everybody
 }

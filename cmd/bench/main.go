@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -28,7 +29,32 @@ type bench struct {
 	backlog     int
 	only        *regexp.Regexp
 	jsonPath    string
+	markdown    string
 	profiles    string // where profiles of the gateway go
+
+	growth     bool
+	journalled sizes
+	keys       sizes
+	waiting    int
+}
+
+// sizes are numbers with commas between them.
+type sizes []int
+
+func (s *sizes) String() string {
+	return strings.Trim(strings.ReplaceAll(fmt.Sprint(*s), " ", ","), "[]")
+}
+
+func (s *sizes) Set(text string) error {
+	*s = nil
+	for part := range strings.SplitSeq(text, ",") {
+		n, err := strconv.Atoi(part)
+		if err != nil {
+			return err
+		}
+		*s = append(*s, n)
+	}
+	return nil
 }
 
 func main() {
@@ -56,11 +82,17 @@ func run(ctx context.Context) (err error) {
 	b := new(bench)
 	flag.StringVar(&b.leadgate, "leadgate", "", "the binary (built if empty)")
 	flag.IntVar(&b.rounds, "rounds", 3, "how often each subject has its turn")
-	flag.DurationVar(&b.time, "time", 5*time.Second, "how long one measurement takes")
+	flag.DurationVar(&b.time, "time", 3*time.Second, "how long one measurement takes")
 	flag.IntVar(&b.connections, "connections", 64, "kept-alive connections of the load")
-	flag.IntVar(&b.backlog, "backlog", 200_000, "deliveries in the journal when the drain is measured")
+	flag.IntVar(&b.backlog, "backlog", 100_000, "deliveries in the journal when the drain is measured")
 	only := flag.String("only", "", "regular expression: the parts to run, by the names of the goals")
 	flag.StringVar(&b.jsonPath, "json", "", "file to write the results to, as JSON")
+	flag.StringVar(&b.markdown, "markdown", "", "file to write the tables to, as Markdown")
+	flag.BoolVar(&b.growth, "growth", false, "measure what grows instead: cost by size, starts after a crash, intake beside other work")
+	b.journalled, b.keys = sizes{1_000, 10_000, 100_000, 1_000_000, 4_000_000, 10_000_000}, sizes{100_000, 1_000_000, 10_000_000}
+	flag.Var(&b.journalled, "journalled", "growth: deliveries in the journal")
+	flag.Var(&b.keys, "keys", "growth: keys in Redis")
+	flag.IntVar(&b.waiting, "waiting", 2_000_000, "growth: deliveries that wait while new ones come")
 	flag.StringVar(&b.profiles, "profile", "", "directory for profiles of the gateway under each load")
 	flag.Parse()
 	if b.only, err = regexp.Compile(*only); err != nil {

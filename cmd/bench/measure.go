@@ -20,7 +20,8 @@ type measurement struct {
 	// Redis and ClickHouse did besides, until all was in the store. Microseconds.
 	CPU       float64 `json:"cpu_us"`
 	Around    float64 `json:"around_cpu_us"`
-	Memory    int     `json:"memory_mib"` // the process's largest
+	Redis     float64 `json:"redis_cpu_us"` // of that
+	Memory    int     `json:"memory_mib"`   // the process's largest
 	P50       float64 `json:"p50_ms,omitempty"`
 	P99       float64 `json:"p99_ms,omitempty"`
 	Accepted  uint64  `json:"accepted"`
@@ -58,7 +59,7 @@ func (b *bench) drive(ctx context.Context, s *site, name string, l load, round i
 	}
 	profiles := b.profiling(s, name, l)
 	own := s.own()
-	before, aroundBefore := used(own), used(s.around())
+	before, aroundBefore, redisBefore := used(own), used(s.around()), used(s.memory())
 	most := watch(own)
 	profiles.begin(ctx, l.time)
 	d, err := l.drive(ctx, s.addr, s.paths[l.kind], nil)
@@ -71,7 +72,7 @@ func (b *bench) drive(ctx context.Context, s *site, name string, l load, round i
 	if err != nil {
 		return m, fmt.Errorf("%s: %w", name, err)
 	}
-	after, aroundAfter := used(own), used(s.around())
+	after, aroundAfter, redisAfter := used(own), used(s.around()), used(s.memory())
 	if err := profiles.end(ctx); err != nil {
 		return m, fmt.Errorf("%s: %w", name, err)
 	}
@@ -80,6 +81,7 @@ func (b *bench) drive(ctx context.Context, s *site, name string, l load, round i
 		Subject: name, Load: string(l.kind), Round: round, Rate: d.perSecond(), Behind: behind.Seconds(), Memory: memory,
 		CPU:    each(after.CPU-before.CPU, d.Accepted),
 		Around: each(aroundAfter.CPU-aroundBefore.CPU, d.Accepted),
+		Redis:  each(redisAfter.CPU-redisBefore.CPU, d.Accepted),
 		P50:    d.at(0.5).Seconds() * 1000, P99: d.at(0.99).Seconds() * 1000,
 		Accepted: d.Accepted, Refused: d.Refused + d.Failed, Unsent: d.Unsent,
 	}

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// metric reads a gauge of the gateway that has no labels.
+// metric reads a metric of the gateway, the sum where it has labels.
 func (s *site) metric(ctx context.Context, name string) (float64, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.addr+"/metrics", nil)
 	if err != nil {
@@ -20,10 +20,20 @@ func (s *site) metric(ctx context.Context, name string) (float64, error) {
 		return 0, err
 	}
 	defer func() { _ = res.Body.Close() }()
+	sum, found := 0.0, false
 	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
-		if value, ok := strings.CutPrefix(lines.Text(), name+" "); ok {
-			return strconv.ParseFloat(value, 64)
+		rest, ok := strings.CutPrefix(lines.Text(), name)
+		if !ok || rest == "" || rest[0] != ' ' && rest[0] != '{' {
+			continue
 		}
+		value, err := strconv.ParseFloat(rest[strings.LastIndexByte(rest, ' ')+1:], 64)
+		if err != nil {
+			return 0, err
+		}
+		sum, found = sum+value, true
 	}
-	return 0, fmt.Errorf("no metric %s", name)
+	if !found && !strings.HasSuffix(name, "_total") { // a counter that has counted nothing may be missing
+		return 0, fmt.Errorf("no metric %s", name)
+	}
+	return sum, nil
 }

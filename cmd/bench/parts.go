@@ -65,14 +65,23 @@ type results struct {
 	Paced   []measurement `json:"paced"`
 	Seen    []visibility  `json:"visible"`
 	Drained []drainage    `json:"backlog"`
-	Goals   []verdict     `json:"goals"`
+
+	Grown    []grown    `json:"journal_growth,omitempty"`
+	Keyed    []keyed    `json:"dedupe_growth,omitempty"`
+	Observed []observed `json:"asked,omitempty"`
+	Crowded  []crowded  `json:"beside_backlog,omitempty"`
+
+	Goals []verdict `json:"goals"`
 }
 
 // run takes every measurement of every round, in turn, and prints.
 func (b *bench) run(ctx context.Context) error {
 	r := &results{Machine: machine()}
 	fmt.Println(r.Machine)
-	steps := b.steps(r)
+	steps, judge := b.steps(r), r.judge
+	if b.growth {
+		steps, judge = b.growthSteps(r), r.judgeGrowth
+	}
 	bar := progress(len(steps) * b.rounds)
 	for round := 1; round <= b.rounds; round++ {
 		for _, step := range steps {
@@ -84,7 +93,7 @@ func (b *bench) run(ctx context.Context) error {
 		}
 	}
 	_ = bar.Finish()
-	r.judge()
+	judge()
 	r.print(os.Stdout)
 	return b.write(r)
 }
@@ -92,6 +101,46 @@ func (b *bench) run(ctx context.Context) error {
 type step struct {
 	name string
 	do   func(ctx context.Context, round int) error
+}
+
+// growthSteps take long for the larger sizes, which have their turn once.
+func (b *bench) growthSteps(r *results) (steps []step) {
+	add := func(name string, do func(ctx context.Context, round int) error) {
+		if b.only.MatchString(name) {
+			steps = append(steps, step{name, do})
+		}
+	}
+	for _, n := range b.journalled {
+		add(fmt.Sprintf("journal of %d", n), func(ctx context.Context, round int) error {
+			if round > 1 {
+				return nil
+			}
+			g, err := b.growJournal(ctx, n)
+			r.Grown = append(r.Grown, g)
+			return err
+		})
+	}
+	for _, n := range b.keys {
+		add(fmt.Sprintf("%d dedupe keys", n), func(ctx context.Context, round int) error {
+			if round > 1 {
+				return nil
+			}
+			k, err := b.growKeys(ctx, n)
+			r.Keyed = append(r.Keyed, k)
+			return err
+		})
+	}
+	add("asked", func(ctx context.Context, round int) error {
+		o, err := b.observe(ctx, round)
+		r.Observed = append(r.Observed, o)
+		return err
+	})
+	add("beside a backlog", func(ctx context.Context, round int) error {
+		c, err := b.crowd(ctx, round)
+		r.Crowded = append(r.Crowded, c)
+		return err
+	})
+	return steps
 }
 
 // steps are what one round does. Those are left out whose name is not wanted.

@@ -101,15 +101,20 @@ func (s *site) rows(ctx context.Context) (n uint64, err error) {
 	return n, err
 }
 
-// around are the pids of ClickHouse and Redis.
+// around are the pids of ClickHouse and Redis, but for what is measured itself.
 func (s *site) around() (pids []int) {
-	if s.engine != nil {
+	if s.engine != nil && s.process != nil {
 		pids = append(pids, s.engine.PID())
 	}
-	if s.redis != nil {
-		pids = append(pids, s.redis.pid())
+	return append(pids, s.memory()...)
+}
+
+// memory is Redis' pid.
+func (s *site) memory() []int {
+	if s.redis == nil {
+		return nil
 	}
-	return pids
+	return []int{s.redis.pid()}
 }
 
 // helper starts this program again as one of the small servers.
@@ -150,7 +155,11 @@ func (s *site) own() []int {
 type gatewayOptions struct {
 	shared bool   // the limits are counted in Redis
 	relay  *relay // ClickHouse is reached by it
+	away   bool   // Redis and ClickHouse are not reached, although they run
 }
+
+// apiKey is for the reports.
+const apiKey = "a-key-for-the-bench"
 
 // gateway starts the real binary, everything on.
 func gateway(o gatewayOptions) func(context.Context, *site) error {
@@ -160,7 +169,8 @@ func gateway(o gatewayOptions) func(context.Context, *site) error {
 		}
 		s.paths = map[kind]string{jsonForm: "/in/landing", htmlForm: "/in/landing", webhook: "/in/hooks", beacon: "/in/clicks"}
 		config := map[string]any{
-			"listen": s.addr, "public_url": "http://" + s.addr, "data_dir": filepath.Join(s.dir, "data"),
+			"listen": s.addr, "public_url": "http://" + s.addr, "data_dir": s.data(),
+			"api": map[string]any{"keys": []string{apiKey}}, "journal": map[string]any{"max_bytes": roomy},
 			"limits": map[string]any{"per_source": "1000000/s", "per_address": "1000000/s", "shared": o.shared},
 			"redis":  map[string]any{"url": "redis://127.0.0.1:1/0"},
 			"clickhouse": map[string]any{
@@ -177,7 +187,8 @@ func gateway(o gatewayOptions) func(context.Context, *site) error {
 			}
 			config["debug_listen"] = s.debugAt
 		}
-		if s.engine != nil {
+		s.count, s.drained = "", nil
+		if s.engine != nil && !o.away {
 			config["redis"] = map[string]any{"url": "redis://" + s.redisAt + "/0"}
 			config["clickhouse"] = map[string]any{"url": s.engine.URL(), "migrate": true}
 			if o.relay != nil {
