@@ -54,6 +54,25 @@ func TestIntegrationSink_OnePartAPartition(t *testing.T) {
 	want(t, conn, "SELECT count(), countIf(position(raw, delivery_id) > 0) FROM raw_log", "3610|3610")
 }
 
+// Of two states of an event in one batch the newer stands, or else the later,
+// before and after the engine merges.
+func TestIntegrationSink_TwoStatesInOneBatch(t *testing.T) {
+	t.Parallel()
+	conn := clickhousetest.Open(t)
+	state := func(n int, version uint64, form string) ingest.Event {
+		e := lead(n, noon)
+		e.Version, e.Lead.FormName, e.Lead.Person.Name = version, form, form
+		return e
+	}
+	write(t, conn, batch("b1", state(1, 2, "newer"), state(1, 1, "older"), state(2, 1, "first"), state(2, 1, "later")))
+	for range 2 {
+		want(t, conn, "SELECT contact_id, form_name FROM leads ORDER BY contact_id", "c1|newer\nc2|later")
+		want(t, conn, "SELECT contact_id, name FROM submissions ORDER BY contact_id", "c1|newer\nc2|later")
+		want(t, conn, countAll, "2|2|2|2")
+		clickhousetest.Merge(t, conn, "leads_log", "contacts_log", "deliveries_log", "raw_log")
+	}
+}
+
 // A column that is blank in all rows is left to the server. What that fills in
 // must be the same.
 func TestIntegrationSink_DefaultsAreZero(t *testing.T) {

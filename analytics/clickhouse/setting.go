@@ -28,7 +28,7 @@ var insertSettings = clickhouse.Settings{
 	"min_insert_block_size_bytes":     100_000_000_000,
 	"max_insert_block_size":           100_000_000,
 	"max_partitions_per_insert_block": 0,
-	"optimize_on_insert":              1, // two states of an event in one batch: the newer
+	"optimize_on_insert":              0, // two states of an event in one batch are left to merges and views
 	"insert_null_as_default":          0,
 }
 

@@ -209,6 +209,13 @@ func (p Params) functions() map[string]function {
 			return strings.Replace(text, qualified(name), qualified(name)+"_local", 1) +
 				fmt.Sprintf("ALTER TABLE %s%s ADD COLUMN IF NOT EXISTS %s;\n", qualified(name), onCluster, column)
 		}},
+		"setting": {2, func(args []string) string {
+			name, setting := args[0], args[1]
+			if p.Cluster != "" {
+				name += "_local"
+			}
+			return fmt.Sprintf("ALTER TABLE %s%s MODIFY SETTING %s;\n", qualified(name), onCluster, setting)
+		}},
 		"rawTTL": {0, func([]string) string { return rawTTL(p.RawTTL) }},
 	}
 }

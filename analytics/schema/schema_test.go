@@ -62,7 +62,7 @@ func TestRender_Golden(t *testing.T) {
 // Two processes may run a file at the same time, and one may die half-way.
 func TestRender_EachStatementMayBeRunTwice(t *testing.T) {
 	t.Parallel()
-	again := regexp.MustCompile(`^(CREATE TABLE IF NOT EXISTS|CREATE OR REPLACE VIEW|ALTER TABLE .* (ADD|DROP|MODIFY) COLUMN IF (NOT )?EXISTS) `)
+	again := regexp.MustCompile(`^(CREATE TABLE IF NOT EXISTS|CREATE OR REPLACE VIEW|ALTER TABLE .* ((ADD|DROP|MODIFY) COLUMN IF (NOT )?EXISTS|MODIFY SETTING)) `)
 	migrations, err := schema.Render(schema.Params{Database: "d", Cluster: "c"})
 	if err != nil {
 		t.Fatal(err)

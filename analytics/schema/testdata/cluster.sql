@@ -425,3 +425,12 @@ GLOBAL LEFT JOIN
 WHERE c.version >= ifNull(s.since, 0)
 SETTINGS do_not_merge_across_partitions_select_final = 0, optimize_move_to_prewhere_if_final = 0, join_use_nulls = 0
 COMMENT 'Each cost once, in its latest state, as the latest import of its day, account and level told it';
+-- 0011_compact
+ALTER TABLE leadgate.contacts_log_local ON CLUSTER main MODIFY SETTING min_bytes_for_wide_part = 134217728;
+ALTER TABLE leadgate.leads_log_local ON CLUSTER main MODIFY SETTING min_bytes_for_wide_part = 134217728;
+ALTER TABLE leadgate.touches_log_local ON CLUSTER main MODIFY SETTING min_bytes_for_wide_part = 134217728;
+ALTER TABLE leadgate.costs_log_local ON CLUSTER main MODIFY SETTING min_bytes_for_wide_part = 134217728;
+ALTER TABLE leadgate.cost_slices_log_local ON CLUSTER main MODIFY SETTING min_bytes_for_wide_part = 134217728;
+ALTER TABLE leadgate.statuses_log_local ON CLUSTER main MODIFY SETTING min_bytes_for_wide_part = 134217728;
+ALTER TABLE leadgate.deliveries_log_local ON CLUSTER main MODIFY SETTING min_bytes_for_wide_part = 134217728;
+ALTER TABLE leadgate.raw_log_local ON CLUSTER main MODIFY SETTING min_bytes_for_wide_part = 134217728;
