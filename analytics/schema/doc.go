@@ -7,6 +7,7 @@
 // The files in sql/ are templates. They know: table (a table's name, with
 // _local behind it on a cluster), name (a view's or a table's name), onCluster,
 // replacing (the engine), distributed (on a cluster, the table over the local
-// ones), addColumn, setting (of a table that is there), settings (of a new table) and rawTTL. They are otherwise plain SQL,
-// statements ended by a semicolon at the end of a line.
+// ones), addColumn, setting (of a table that is there), settings (of a new
+// table) and rawTTL. They are otherwise plain SQL, statements ended by a
+// semicolon at the end of a line.
 package schema

@@ -174,7 +174,7 @@ func TestLeases_Refused(t *testing.T) {
 // A lease outlives Redis, and no request fails or waits for its return.
 func TestLeases_RedisGoesAndReturns(t *testing.T) {
 	t.Parallel()
-	server := miniredis.RunT(t)
+	server := returning(t)
 	addr := server.Addr()
 	var c clock
 	two := nodes(t, 2, 2000, patient(t, addr), c.now)

@@ -3,6 +3,7 @@ package limit_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
 	"strings"
@@ -169,9 +170,24 @@ type clock struct{ at atomic.Int64 }
 func (c *clock) now() time.Time          { return time.Unix(0, c.at.Load()) }
 func (c *clock) advance(d time.Duration) { c.at.Add(int64(d)) }
 
+// hosts are how many servers have a loopback address of their own.
+var hosts atomic.Int64
+
+// returning is a Redis that can be closed and started again: it has an address of
+// its own where there are such, so that no other test takes its port meanwhile.
+func returning(t *testing.T) *miniredis.Miniredis {
+	t.Helper()
+	server := miniredis.NewMiniRedis()
+	if server.StartAddr(fmt.Sprintf("127.0.0.%d:0", 100+hosts.Add(1))) != nil {
+		return miniredis.RunT(t)
+	}
+	t.Cleanup(server.Close)
+	return server
+}
+
 func TestLimiter_RedisGoesAndReturns(t *testing.T) {
 	t.Parallel()
-	server := miniredis.RunT(t)
+	server := returning(t)
 	addr := server.Addr()
 	server.Close()
 

@@ -4,7 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/leadgate/leadgate/ingest"
@@ -15,7 +14,7 @@ var _ ingest.TokenMemory = (*limit.Tokens)(nil)
 
 func TestTokens(t *testing.T) {
 	t.Parallel()
-	server := miniredis.RunT(t)
+	server := returning(t)
 	client := redis.NewClient(&redis.Options{Addr: server.Addr()})
 	t.Cleanup(func() { _ = client.Close() })
 	now := time.Unix(0, 0)

@@ -3,7 +3,6 @@ package mail
 import (
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestParseNotification(t *testing.T) {
@@ -110,17 +109,17 @@ func TestIsRobot(t *testing.T) {
 	}
 }
 
-// Anybody can send a mail, so that what it takes grows with its size only.
+// Anybody can send a mail, so that what it takes grows with its size only: the
+// blanks between elements are not kept, to be gone through at each element.
 func TestParseXML_BlanksBetweenElements(t *testing.T) {
 	t.Parallel()
 	blank := strings.Repeat(" ", 1<<20)
-	began := time.Now()
 	root, err := parseXML("<adf>" + blank + strings.Repeat("<b/>", maxElements-10) + "<name>" + blank + " Ada <![CDATA[ Example ]]></name></adf>")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(began); took > 5*time.Second {
-		t.Errorf("it took %v", took)
+	if n := root.one("adf").text.Len(); n != 0 {
+		t.Errorf("%d bytes between the elements are kept", n)
 	}
 	if name := root.one("adf").under("name"); name != "Ada  Example" {
 		t.Errorf("got %q", name)
