@@ -84,35 +84,59 @@ func (b *bench) drainBacklog(ctx context.Context, round int) (d drainage, err er
 		return d, err
 	}
 	link.open.Store(true)
-	began := time.Now()
+	opened := time.Now()
 	quiet, stop := context.WithCancel(ctx)
 	defer stop()
-	fresh := make(chan *driven, 1)
+	type latecomers struct {
+		*driven
+		err error
+	}
+	fresh := make(chan latecomers, 1)
 	go func() {
 		l := load{kind: jsonForm, connections: 8, time: 10 * time.Minute, rate: 200}
-		driven, _ := l.drive(quiet, s.addr, s.paths[jsonForm], nil)
-		fresh <- driven
+		d, err := l.drive(quiet, s.addr, s.paths[jsonForm], nil)
+		fresh <- latecomers{d, err}
 	}()
+	first, err := s.firstShipped(ctx)
+	if err != nil {
+		return d, err
+	}
+	began := time.Now()
 	if err := s.backlogGone(ctx, began); err != nil {
 		return d, err
 	}
 	took := time.Since(began)
 	stop()
-	new := <-fresh
-	if err := s.lagIsGone(ctx); err != nil {
-		return d, err
+	late := <-fresh
+	if late.err != nil {
+		return d, late.err
 	}
-	rows, err := s.settled(ctx)
-	d = drainage{Round: round, Deliveries: int(filled.Accepted), PerSecond: float64(filled.Accepted) / took.Seconds(), Memory: most()}
-	if new != nil {
-		d.Meanwhile = new.at(0.99).Seconds() * 1000
-		d.Lost = int64(filled.Accepted+new.Accepted) - int64(rows)
-	}
+	all := filled.Accepted + late.Accepted
+	rows, _, err := s.shipped(ctx, all)
 	if err != nil {
 		return d, err
 	}
+	d = drainage{
+		Round: round, Deliveries: int(filled.Accepted), Noticed: began.Sub(opened).Seconds(), Memory: most(),
+		PerSecond: (float64(filled.Accepted) - first) / took.Seconds(),
+		Meanwhile: late.at(0.99).Seconds() * 1000, Lost: int64(all) - int64(rows),
+	}
 	d.Bare, err = s.bare(ctx)
 	return d, err
+}
+
+// firstShipped waits until the first deliveries of the backlog are in the store
+// and tells how many they are: until then the gateway waits for its next try.
+func (s *site) firstShipped(ctx context.Context) (n float64, err error) {
+	for n == 0 && err == nil {
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+		n, err = s.metric(ctx, "leadgate_deliveries_total")
+	}
+	return n, err
 }
 
 // backlogGone waits until less than what comes in within a moment waits.

@@ -135,7 +135,7 @@ func (r *results) judgeGrowth() {
 // of which the goal of starting speaks.
 const (
 	flat       = 1.2
-	crashBytes = 4e9
+	crashBytes = 4 << 30
 )
 
 // spread is the last of the figures over the first.

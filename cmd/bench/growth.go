@@ -28,7 +28,7 @@ type grown struct {
 }
 
 // fewest is how many deliveries must be shipped for their cost to be told.
-const fewest = 20_000
+const fewest = 5_000
 
 // growJournal fills journals, and kills and starts the gateway over each.
 func (b *bench) growJournal(ctx context.Context, n int) (g grown, err error) {

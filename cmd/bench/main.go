@@ -89,7 +89,7 @@ func run(ctx context.Context) (err error) {
 	flag.StringVar(&b.jsonPath, "json", "", "file to write the results to, as JSON")
 	flag.StringVar(&b.markdown, "markdown", "", "file to write the tables to, as Markdown")
 	flag.BoolVar(&b.growth, "growth", false, "measure what grows instead: cost by size, starts after a crash, intake beside other work")
-	b.journalled, b.keys = sizes{1_000, 10_000, 100_000, 1_000_000, 4_000_000, 10_000_000}, sizes{100_000, 1_000_000, 10_000_000}
+	b.journalled, b.keys = sizes{1_000, 10_000, 100_000, 1_000_000, 4_500_000, 10_000_000}, sizes{100_000, 1_000_000, 10_000_000}
 	flag.Var(&b.journalled, "journalled", "growth: deliveries in the journal")
 	flag.Var(&b.keys, "keys", "growth: keys in Redis")
 	flag.IntVar(&b.waiting, "waiting", 2_000_000, "growth: deliveries that wait while new ones come")

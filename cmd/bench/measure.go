@@ -64,21 +64,23 @@ func (b *bench) drive(ctx context.Context, s *site, name string, l load, round i
 	profiles.begin(ctx, l.time)
 	d, err := l.drive(ctx, s.addr, s.paths[l.kind], nil)
 	ended := time.Now()
-	if err == nil && s.drained != nil {
-		err = s.drained(ctx)
-	}
-	behind := time.Since(ended)
-	memory := most()
 	if err != nil {
 		return m, fmt.Errorf("%s: %w", name, err)
 	}
+	events := uint64(newRequests(l.kind, "/", "x").each)
+	rows, shipped, err := s.shipped(ctx, (d.Accepted+warmed.Accepted)*events)
+	unchecked := errors.Is(err, errNoRows)
+	if err != nil && !unchecked {
+		return m, fmt.Errorf("%s: %w", name, err)
+	}
+	memory := most()
 	after, aroundAfter, redisAfter := used(own), used(s.around()), used(s.memory())
 	if err := profiles.end(ctx); err != nil {
 		return m, fmt.Errorf("%s: %w", name, err)
 	}
 	each := func(d time.Duration, n uint64) float64 { return float64(d.Microseconds()) / float64(max(n, 1)) }
 	m = measurement{
-		Subject: name, Load: string(l.kind), Round: round, Rate: d.perSecond(), Behind: behind.Seconds(), Memory: memory,
+		Subject: name, Load: string(l.kind), Round: round, Rate: d.perSecond(), Behind: max(0, shipped.Sub(ended).Seconds()), Memory: memory,
 		CPU:    each(after.CPU-before.CPU, d.Accepted),
 		Around: each(aroundAfter.CPU-aroundBefore.CPU, d.Accepted),
 		Redis:  each(redisAfter.CPU-redisBefore.CPU, d.Accepted),
@@ -88,34 +90,48 @@ func (b *bench) drive(ctx context.Context, s *site, name string, l load, round i
 	if d.Why != "" {
 		fmt.Fprintf(os.Stderr, "%s: %d refused, %d failed: %s\n", name, d.Refused, d.Failed, d.Why)
 	}
-	rows, err := s.settled(ctx)
-	if errors.Is(err, errNoRows) {
-		m.Unchecked = true
-		return m, nil
+	if m.Unchecked = unchecked; !unchecked {
+		m.Lost = int64((d.Accepted+warmed.Accepted)*events) - int64(rows)
 	}
-	each1 := uint64(newRequests(l.kind, "/", "x").each)
-	m.Lost = int64((d.Accepted+warmed.Accepted)*each1) - int64(rows)
-	return m, err
+	return m, nil
 }
 
-// settled counts rows until their number stands still: a script may insert
-// behind its answers.
-func (s *site) settled(ctx context.Context) (rows uint64, err error) {
-	for still := 0; still < 3; {
+// shipped waits until everything is in the store, or nothing more comes, and
+// counts it. It also tells when that was so.
+func (s *site) shipped(ctx context.Context, wanted uint64) (rows uint64, at time.Time, err error) {
+	if s.drained == nil {
+		return s.settled(ctx, wanted)
+	}
+	if err := s.drained(ctx); err != nil {
+		return 0, at, err
+	}
+	at = time.Now()
+	rows, _, err = s.settled(ctx, wanted)
+	return rows, at, err
+}
+
+// settled counts rows until their number stands still, for longer if some are
+// missing: a script may insert behind its answers. It also tells since when.
+func (s *site) settled(ctx context.Context, wanted uint64) (rows uint64, since time.Time, err error) {
+	for since = time.Now(); ; {
 		n, err := s.rows(ctx)
 		if err != nil {
-			return 0, err
+			return 0, time.Now(), err
 		}
-		if n == rows {
-			still++
-		} else {
-			rows, still = n, 0
+		if n != rows {
+			rows, since = n, time.Now()
+		}
+		patience := 3 * time.Second
+		if rows >= wanted {
+			patience = 500 * time.Millisecond
+		}
+		if time.Since(since) > patience {
+			return rows, since, nil
 		}
 		select {
-		case <-time.After(250 * time.Millisecond):
+		case <-time.After(50 * time.Millisecond):
 		case <-ctx.Done():
-			return 0, ctx.Err()
+			return 0, since, ctx.Err()
 		}
 	}
-	return rows, nil
 }

@@ -55,7 +55,7 @@ type pace struct {
 
 var paces = []pace{
 	{empty, 1000, 0}, {alone, 1000, 0}, {shipping, 1000, 0}, {empty, 5000, 0}, {alone, 5000, 0}, {shipping, 5000, 0},
-	{shipping, 0, 0.25}, {shipping, 0, 0.5}, {shipping, 0, 0.8},
+	{alone, 0, 0.25}, {alone, 0, 0.5}, {alone, 0, 0.8}, {shipping, 0, 0.25}, {shipping, 0, 0.5}, {shipping, 0, 0.8},
 }
 
 // results are everything that one run found out.

@@ -105,6 +105,11 @@ func (b *bench) visible(ctx context.Context, round int) (v visibility, err error
 		}
 		if ended && left == 0 || time.Now().After(deadline) {
 			v = visibility{Round: round, Leads: len(took), Missed: left}
+			mu.Lock()
+			for _, since := range waiting { // they have waited until now, at least
+				took = append(took, time.Since(since))
+			}
+			mu.Unlock()
 			break
 		}
 		time.Sleep(20 * time.Millisecond)
@@ -141,7 +146,8 @@ func (s *site) newest(ctx context.Context) (ids []string, at time.Time, err erro
 type drainage struct {
 	Round      int     `json:"round"`
 	Deliveries int     `json:"deliveries"`
-	PerSecond  float64 `json:"per_second"`      // deliveries, journal to store
+	Noticed    float64 `json:"noticed_s"`       // until the first were in the store
+	PerSecond  float64 `json:"per_second"`      // deliveries from then on, journal to store
 	Bare       float64 `json:"bare_per_second"` // the same rows by clickhouse-go alone
 	Memory     int     `json:"memory_mib"`
 	Meanwhile  float64 `json:"new_deliveries_p99_ms"`

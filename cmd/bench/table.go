@@ -92,6 +92,7 @@ func (r *results) specialTable() table.Writer {
 	add("ms from the 200 to the row in the view, p99, 1,000/s", each(r.Seen, func(v visibility) float64 { return v.P99 }), "%.0f")
 	add("leads that were not seen there", each(r.Seen, func(v visibility) float64 { return float64(v.Missed) }), "%.0f")
 	add("backlog, deliveries a second to ClickHouse", each(r.Drained, func(d drainage) float64 { return d.PerSecond }), "%.0f")
+	add("backlog, s until the first were there", each(r.Drained, func(d drainage) float64 { return d.Noticed }), "%.1f")
 	add("the bare driver with the same rows", each(r.Drained, func(d drainage) float64 { return d.Bare }), "%.0f")
 	add("backlog, MiB of the gateway", each(r.Drained, func(d drainage) float64 { return float64(d.Memory) }), "%.0f")
 	add("backlog, p99 ms of 200 new deliveries a second", each(r.Drained, func(d drainage) float64 { return d.Meanwhile }), "%.1f")
