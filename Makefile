@@ -80,10 +80,11 @@ cmd/bench/node/node_modules: cmd/bench/node/package.json cmd/bench/node/package-
 	npm ci --prefix cmd/bench/node --ignore-scripts --no-audit --no-fund --no-progress
 	@touch $@
 
-# What Leadgate is compared with besides; modules of their own.
+# What Leadgate is compared with besides; modules of their own. The first build
+# takes minutes; one that fails is left out.
 PIPES := bin/pipes/otelcol bin/pipes/benthos bin/pipes/telegraf
 bin/pipes/%: cmd/bench/pipes/%/main.go cmd/bench/pipes/%/go.mod cmd/bench/pipes/%/go.sum
-	go build -C cmd/bench/pipes/$* -ldflags '-s -w' -o $(CURDIR)/$@ .
+	-go build -C cmd/bench/pipes/$* -ldflags '-s -w' -o $(CURDIR)/$@ .
 
 .PHONY: bench
 bench: engine redis cmd/bench/node/node_modules $(PIPES) ## Leadgate against the bare HTTP stack and what people write instead (BENCH_FLAGS)

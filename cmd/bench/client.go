@@ -17,6 +17,7 @@ import (
 type client struct {
 	conn   net.Conn
 	reader *bufio.Reader
+	said   string // the begin of the last body that came with a refusal
 }
 
 // exchangeTime bounds one request.
@@ -68,11 +69,20 @@ func (c *client) exchange(request []byte) (status int, err error) {
 	}
 	switch {
 	case chunked:
-		_, err = io.Copy(io.Discard, httputil.NewChunkedReader(c.reader))
+		body := httputil.NewChunkedReader(c.reader)
+		if status/100 != 2 {
+			text, _ := io.ReadAll(io.LimitReader(body, 200))
+			c.said = string(text)
+		}
+		_, err = io.Copy(io.Discard, body)
 		if err == nil {
 			_, err = c.reader.ReadSlice('\n') // behind the last chunk
 		}
 	case length >= 0:
+		if status/100 != 2 {
+			text, _ := c.reader.Peek(min(length, 200))
+			c.said = string(text)
+		}
 		_, err = c.reader.Discard(length)
 	case status != 204 && status != 304:
 		err = errors.New("an answer without a length")

@@ -144,7 +144,7 @@ func (l load) work(ctx context.Context, c *client, r *requests, due <-chan time.
 			}
 		default:
 			if d.Refused++; d.Why == "" {
-				d.Why = fmt.Sprintf("answered %d", status)
+				d.Why = fmt.Sprintf("answered %d %q", status, c.said)
 			}
 		}
 	}

@@ -42,6 +42,9 @@ func (b *bench) measure(ctx context.Context, subj subject, l load, round int) (m
 		return m, err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
+	if subj.most > 0 {
+		l.connections = min(l.connections, subj.most)
+	}
 	return b.drive(ctx, s, subj.name, l, round)
 }
 

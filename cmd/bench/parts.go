@@ -16,12 +16,12 @@ var (
 	decoding  = subject{name: "fiber, decodes JSON", start: small("decode")}
 	script    = subject{name: "script: SETNX, one-row insert (Go)", store: true, start: small("insert")}
 	batcher   = subject{name: "script: channel and batcher (Go)", store: true, start: small("channel")}
-	direct    = subject{name: "one row straight to ClickHouse's HTTP", store: true, start: straight}
+	direct    = subject{name: "one row straight to ClickHouse's HTTP", most: writers, store: true, start: straight}
 	node      = subject{name: "script: SETNX, one-row insert (Node)", store: true, start: nodeScript}
-	collector = subject{name: "OpenTelemetry collector, fsyncing queue", store: true, start: startCollector}
-	connect   = subject{name: "Benthos 4.27 (now Redpanda Connect), dedupe, insert", store: true, start: startBenthos}
-	telegraf  = subject{name: "Telegraf, disk buffer", store: true, start: startTelegraf("disk")}
-	forgetful = subject{name: "Telegraf, memory buffer", store: true, start: startTelegraf("memory")}
+	collector = subject{name: "OpenTelemetry collector, fsyncing queue", pipe: "otelcol", store: true, start: startCollector}
+	connect   = subject{name: "Benthos 4.27 (now Redpanda Connect), dedupe, insert", pipe: "benthos", store: true, start: startBenthos}
+	telegraf  = subject{name: "Telegraf, disk buffer", pipe: "telegraf", store: true, start: startTelegraf("disk")}
+	forgetful = subject{name: "Telegraf, memory buffer", pipe: "telegraf", store: true, start: startTelegraf("memory")}
 	alone     = subject{name: "Leadgate, Redis and ClickHouse down", start: gateway(gatewayOptions{})}
 	shipping  = subject{name: "Leadgate, shipping", store: true, start: gateway(gatewayOptions{})}
 	shared    = subject{name: "Leadgate, shipping, shared limits", store: true, start: gateway(gatewayOptions{shared: true})}
@@ -151,7 +151,12 @@ func (b *bench) steps(r *results) (steps []step) {
 		}
 	}
 	for _, t := range trials {
-		add(t.subject.name+", "+string(t.kind), func(ctx context.Context, round int) error {
+		name := t.subject.name + ", " + string(t.kind)
+		if t.subject.pipe != "" && b.only.MatchString(name) && !b.built(t.subject.pipe) {
+			fmt.Fprintf(os.Stderr, "%s: left out: there is no %s, make bench builds it\n", name, b.pipe(t.subject.pipe))
+			continue
+		}
+		add(name, func(ctx context.Context, round int) error {
 			m, err := b.measure(ctx, t.subject, load{kind: t.kind, connections: b.connections, time: b.time}, round)
 			r.Taken = append(r.Taken, m)
 			return err

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -111,13 +109,18 @@ func startTelegraf(buffer string) func(context.Context, *site) error {
 	}
 }
 
+func (b *bench) pipe(name string) string { return filepath.Join(b.root, "bin", "pipes", name) }
+
+// built tells whether a pipe can be compared with. Not everybody can fetch all
+// that they are made of.
+func (b *bench) built(name string) bool {
+	_, err := os.Stat(b.pipe(name))
+	return err == nil
+}
+
 // pipe starts a program of bin/pipes with a configuration, in which ADDRESS
 // stands for where it listens.
 func (s *site) pipe(ctx context.Context, name, flag, config string) (err error) {
-	program := filepath.Join(s.bench.root, "bin", "pipes", name)
-	if _, err := os.Stat(program); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s is not there: make bench builds it", program)
-	}
 	if s.addr, err = freeAddr(); err != nil {
 		return err
 	}
@@ -129,7 +132,7 @@ func (s *site) pipe(ctx context.Context, name, flag, config string) (err error) 
 	if flag != "" {
 		args = []string{flag, path}
 	}
-	if s.process, err = launch(program, args...); err != nil {
+	if s.process, err = launch(s.bench.pipe(name), args...); err != nil {
 		return err
 	}
 	return s.process.await(ctx, "listening", listens(s.addr))

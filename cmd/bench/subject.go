@@ -18,6 +18,8 @@ import (
 // subject is something that takes deliveries.
 type subject struct {
 	name string
+	pipe string // the program of bin/pipes that it is, if any
+	most int    // connections of a load, if not as many as there are
 	// store has it use ClickHouse and Redis; else they are away.
 	store bool
 	start func(ctx context.Context, s *site) error

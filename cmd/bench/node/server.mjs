@@ -7,7 +7,7 @@ import { createClient as redis } from 'redis'
 const [port, store, memory] = process.argv.slice(2)
 const address = new URL(store)
 const table = clickhouse({
-  url: `http://${address.host}`, username: address.username, password: decodeURIComponent(address.password), max_open_connections: 64,
+  url: `http://${address.host}`, username: address.username, password: decodeURIComponent(address.password), max_open_connections: 48,
 })
 const seen = redis({ url: `redis://${memory}` })
 await seen.connect()
