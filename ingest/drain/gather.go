@@ -12,6 +12,7 @@ import (
 type chunk struct {
 	items []item
 	at    time.Time // of the read
+	full  bool      // so more waits behind it
 }
 
 // A chunk is small against a batch, so that what is read ahead is too: decoded,
@@ -45,7 +46,7 @@ func (d *Drain) read(ctx context.Context, from ingest.Position, out chan<- chunk
 		if err != nil {
 			return err
 		}
-		next := chunk{at: d.opts.Now()}
+		next := chunk{at: d.opts.Now(), full: full(records)}
 		next.items = d.decode(records)
 		from = records[len(records)-1].Next
 		select {
@@ -54,6 +55,15 @@ func (d *Drain) read(ctx context.Context, from ingest.Position, out chan<- chunk
 			return errStopped
 		}
 	}
+}
+
+// full tells whether a read gave about as much as was asked for.
+func full(records []ingest.Record) bool {
+	size := 0
+	for i := range records {
+		size += len(records[i].Data)
+	}
+	return len(records) >= chunkRecords || size > chunkBytes/2
 }
 
 // prepare gathers and claims one batch after another, and hands them over
@@ -87,13 +97,16 @@ func (d *Drain) prepare(ctx context.Context, chunks <-chan chunk, ready chan<- *
 // gather returns the next batch and what is left for the one after. It begins
 // with rest, waits until there is something, then for FlushInterval more unless
 // the batch is full sooner. What has waited that long already, behind a batch
-// in flight, waits a tenth of it, so that a slow store gets large batches.
+// in flight, waits a tenth of it, so that a slow store gets large batches. Where
+// more is known to wait, it is waited for: decoding it takes a moment.
 func (d *Drain) gather(ctx context.Context, chunks <-chan chunk, rest []item) (*batch, []item, error) {
 	items, since := rest, d.opts.Now().Add(-d.opts.FlushInterval)
 	if len(items) == 0 {
 		select {
 		case c := <-chunks:
-			items, since = c.items, c.at
+			if items, since = c.items, c.at; c.full {
+				since = d.opts.Now()
+			}
 		case <-ctx.Done():
 			return nil, nil, errStopped
 		}
@@ -108,6 +121,9 @@ func (d *Drain) gather(ctx context.Context, chunks <-chan chunk, rest []item) (*
 		case c := <-chunks:
 			items = append(items, c.items...)
 			n, full = d.fit(items)
+			if c.full {
+				linger.Reset(d.opts.FlushInterval)
+			}
 			continue
 		case <-linger.C:
 		case <-ctx.Done():
