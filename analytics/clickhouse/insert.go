@@ -19,6 +19,7 @@ type insert struct {
 	rows    int
 	names   []string
 	columns []filler
+	small   bool // the columns' memory is kept for the next one
 }
 
 // filler appends the values of some rows to a column.
@@ -76,7 +77,9 @@ func (s *Sink) insert(ctx context.Context, settings clickhouse.Settings, in inse
 	if err := block.Send(); err != nil {
 		return err
 	}
-	s.spares.keep(in.table, columns)
+	if in.small {
+		s.spares.keep(in.table, columns)
+	}
 	return nil
 }
 

@@ -56,9 +56,10 @@ func NewSink(conn *Conn, opts SinkOptions) *Sink {
 }
 
 // Write inserts a batch, one block a table, and returns nil when all of it is
-// in. The deliveries come last: one that is there has its events there. Called again with the same batch it changes nothing. Errors:
-// *ingest.RejectedError if a row can never be taken; any other error means
-// that some or all of the batch may be in, and that it has to be tried again.
+// in. The deliveries come last: one that is there has its events there. Called
+// again with the same batch it changes nothing. Errors: *ingest.RejectedError if
+// a row can never be taken; any other error means that some or all of the batch
+// may be in, and that it has to be tried again.
 func (s *Sink) Write(ctx context.Context, batch ingest.Batch) error {
 	old, err := s.replaced(ctx, &batch)
 	if err != nil {
@@ -71,6 +72,10 @@ func (s *Sink) Write(ctx context.Context, batch ingest.Batch) error {
 	settings, err := s.serverSettings(ctx)
 	if err != nil {
 		return fmt.Errorf("batch %s: %w", batch.ID, err)
+	}
+	small := smallBodies(batch.Outcomes)
+	for i := range inserts {
+		inserts[i].small = small
 	}
 	events, raw, deliveries := inserts[:len(inserts)-2], inserts[len(inserts)-2], inserts[len(inserts)-1]
 	rawSent := make(chan error, 1) // half of the bytes: while the server waits for its disk, it has that to do
@@ -86,6 +91,19 @@ func (s *Sink) Write(ctx context.Context, batch ingest.Batch) error {
 	delete(s.doubtful, batch.ID)
 	s.mu.Unlock()
 	return nil
+}
+
+// smallBodies tells whether the memory that deliveries of this size take is worth
+// keeping for others: a block of them has some 16 MiB at most.
+func smallBodies(outcomes []ingest.Outcome) bool {
+	total := 0
+	for i := range outcomes {
+		size := len(outcomes[i].Delivery.Body)
+		if total += size; size > 256<<10 {
+			return false
+		}
+	}
+	return total <= len(outcomes)*16<<10
 }
 
 // graver returns the error that says more of what Write promises: while one part
