@@ -131,8 +131,8 @@ func TestRoom(t *testing.T) {
 		}
 	}
 	want("the start", minBatchBytes)
-	d.followed(&batch{items: []item{{size: 1 << 20}, {size: 1 << 19}}})
-	want("a batch", 3<<20)
+	d.followed(&batch{items: []item{{size: 1 << 19}, {size: 1 << 18}}})
+	want("a batch", 3<<19)
 	d.followed(&batch{items: []item{{size: 1 << 30}}})
 	want("a large one", d.opts.MaxBytes)
 	d.failed(SinkStage, 1, errors.New("away"))
