@@ -114,6 +114,28 @@ func TestAhead_RebuildWaitsForTheBatchInFlight(t *testing.T) {
 	})
 }
 
+// A stop that leaves a batch unwritten leaves the memory empty too.
+func TestAhead_StopDoesNotRebuild(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _ := gated(t)
+		r.opts.StopTimeout = -1
+		r.opts.Rebuild = func(context.Context) error {
+			t.Error("filled while a batch is unwritten")
+			return nil
+		}
+		r.lead("a", "ann@example.com")
+		r.lead("b", "bob@example.com")
+		_, stop := r.start()
+		synctest.Wait()
+		r.deduper.forget()
+		r.lead("c", "bob@example.com")
+		time.Sleep(time.Minute)
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // watchedReplays fails the test when it is asked beside a write.
 type watchedReplays struct {
 	fakeReplays

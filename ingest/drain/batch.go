@@ -15,7 +15,7 @@ type batch struct {
 	payload []byte
 	id      string
 	started time.Time
-	settled chan struct{} // closed when it is committed, or given up
+	settled chan struct{} // closed when it is committed
 }
 
 // underWay is what Stat tells of a batch.

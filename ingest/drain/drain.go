@@ -114,7 +114,8 @@ type Options struct {
 	// OnBatch is called after a batch was committed, with what was written of
 	// it. It must not keep or change the batch.
 	OnBatch func(batch ingest.Batch, took time.Duration)
-	// OnRetry is called for every failed attempt that will be repeated.
+	// OnRetry is called for every failed attempt that will be repeated, by several
+	// goroutines.
 	OnRetry func(stage Stage, err error)
 	Now     func() time.Time
 	Logger  *slog.Logger
@@ -259,12 +260,15 @@ func (d *Drain) run(stop, work context.Context) error {
 
 // settle takes a prepared batch the rest of the way.
 func (d *Drain) settle(stop, work context.Context, b *batch) error {
-	defer close(b.settled)
 	err := d.retry(stop, work, ManifestStage, 0, func(context.Context) error { return d.manifest.save(b.payload) })
 	if err != nil {
 		return err
 	}
-	return d.finish(stop, work, b)
+	if err := d.finish(stop, work, b); err != nil {
+		return err
+	}
+	close(b.settled)
+	return nil
 }
 
 // finish writes and commits a frozen batch.
