@@ -125,7 +125,7 @@ func (g *gateway) newSink() *clickhouse.Sink {
 }
 
 // tables are looked at before the drain first uses them, in case the store was
-// away when the gateway started. The drain does one thing at a time.
+// away when the gateway started. The drain never has two of these at once.
 type tables struct {
 	settings *Settings
 	conn     *clickhouse.Conn
