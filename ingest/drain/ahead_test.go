@@ -38,8 +38,8 @@ func gated(t *testing.T) (*rig, *gate) {
 	return r, g
 }
 
-// While one batch is written the next is claimed, and no more than that; they
-// are written in order.
+// While one batch is written the next is claimed if it is full, and no more than
+// that; they are written in order.
 func TestAhead_NextIsClaimedWhileOneIsWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, g := gated(t)
@@ -67,6 +67,31 @@ func TestAhead_NextIsClaimedWhileOneIsWritten(t *testing.T) {
 		}
 		if first := r.sink.view()["4"].Lead; first.Verdict != ingest.UniqueLead {
 			t.Errorf("another person: %+v", first)
+		}
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// What comes in while a batch is written, and does not fill one, waits for it: a
+// slow store gets few batches.
+func TestAhead_SmallBatchesGather(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, g := gated(t)
+		r.opts.MaxRows = 100
+		r.lead("first", "")
+		d, stop := r.start()
+		for i := range 20 {
+			time.Sleep(time.Second)
+			r.lead(fmt.Sprint(i), "")
+		}
+		close(g.in)
+		if err := d.WaitIdle(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if got := sizes(r.sink.tries()); got != "[1 20]" {
+			t.Errorf("batches of %s", got)
 		}
 		if err := stop(); err != nil {
 			t.Error(err)

@@ -18,7 +18,9 @@ func TestGather_ClockStepsBack(t *testing.T) {
 		chunks := make(chan chunk, 1)
 		chunks <- chunk{items: []item{{size: 1}}, at: d.opts.Now()}
 		offset = -time.Hour
-		b, rest, err := d.gather(context.Background(), chunks, nil)
+		written := make(chan struct{})
+		close(written)
+		b, rest, err := d.gather(context.Background(), chunks, nil, written)
 		if err != nil || len(b.items) != 1 || len(rest) != 0 {
 			t.Fatalf("gathered %v, %v, %v", b, rest, err)
 		}

@@ -73,7 +73,7 @@ func (d *Drain) prepare(ctx context.Context, chunks <-chan chunk, ready chan<- *
 	before := make(chan struct{}) // closed when nothing is unwritten
 	close(before)
 	for {
-		b, left, err := d.gather(ctx, chunks, rest)
+		b, left, err := d.gather(ctx, chunks, rest, before)
 		if err != nil {
 			return err
 		}
@@ -95,11 +95,11 @@ func (d *Drain) prepare(ctx context.Context, chunks <-chan chunk, ready chan<- *
 }
 
 // gather returns the next batch and what is left for the one after. It begins
-// with rest, waits until there is something, then for FlushInterval more unless
-// the batch is full sooner. What has waited that long already, behind a batch
-// in flight, waits a tenth of it, so that a slow store gets large batches. Where
-// more is known to wait, it is waited for: decoding it takes a moment.
-func (d *Drain) gather(ctx context.Context, chunks <-chan chunk, rest []item) (*batch, []item, error) {
+// with rest, waits until there is something, then for FlushInterval more, and
+// until the batch before is written, unless the batch is full sooner: so a slow
+// store gets large batches. What has waited that long already waits a tenth of
+// it. Where more is known to wait, it is waited for: decoding it takes a moment.
+func (d *Drain) gather(ctx context.Context, chunks <-chan chunk, rest []item, before <-chan struct{}) (*batch, []item, error) {
 	items, since := rest, d.opts.Now().Add(-d.opts.FlushInterval)
 	if len(items) == 0 {
 		select {
@@ -116,6 +116,7 @@ func (d *Drain) gather(ctx context.Context, chunks <-chan chunk, rest []item) (*
 	wait = min(max(wait, d.opts.FlushInterval/10), d.opts.FlushInterval) // a clock may jump, either way
 	linger := time.NewTimer(wait)
 	defer linger.Stop()
+	var written <-chan struct{} // is waited for once the time is over
 	for !full {
 		select {
 		case c := <-chunks:
@@ -123,9 +124,13 @@ func (d *Drain) gather(ctx context.Context, chunks <-chan chunk, rest []item) (*
 			n, full = d.fit(items)
 			if c.full {
 				linger.Reset(d.opts.FlushInterval)
+				written = nil
 			}
 			continue
 		case <-linger.C:
+			written = before
+			continue
+		case <-written:
 		case <-ctx.Done():
 			return nil, nil, errStopped
 		}
