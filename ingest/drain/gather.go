@@ -12,7 +12,6 @@ import (
 type chunk struct {
 	items []item
 	at    time.Time // of the read
-	full  bool      // so more waits behind it
 }
 
 // A chunk is small against a batch, so that what is read ahead is too: decoded,
@@ -46,7 +45,7 @@ func (d *Drain) read(ctx context.Context, from ingest.Position, out chan<- chunk
 		if err != nil {
 			return err
 		}
-		next := chunk{at: d.opts.Now(), full: full(records)}
+		next := chunk{at: d.opts.Now()}
 		next.items = d.decode(records)
 		from = records[len(records)-1].Next
 		select {
@@ -55,15 +54,6 @@ func (d *Drain) read(ctx context.Context, from ingest.Position, out chan<- chunk
 			return errStopped
 		}
 	}
-}
-
-// full tells whether a read gave about as much as was asked for.
-func full(records []ingest.Record) bool {
-	size := 0
-	for i := range records {
-		size += len(records[i].Data)
-	}
-	return len(records) >= chunkRecords || size > chunkBytes/2
 }
 
 // prepare gathers and claims one batch after another, and hands them over
@@ -97,16 +87,13 @@ func (d *Drain) prepare(ctx context.Context, chunks <-chan chunk, ready chan<- *
 // gather returns the next batch and what is left for the one after. It begins
 // with rest, waits until there is something, then for FlushInterval more, and
 // until the batch before is written, unless the batch is full sooner: so a slow
-// store gets large batches. What has waited that long already waits a tenth of
-// it. Where more is known to wait, it is waited for: decoding it takes a moment.
+// store gets large batches. What has waited that long already waits a tenth of it.
 func (d *Drain) gather(ctx context.Context, chunks <-chan chunk, rest []item, before <-chan struct{}) (*batch, []item, error) {
 	items, since := rest, d.opts.Now().Add(-d.opts.FlushInterval)
 	if len(items) == 0 {
 		select {
 		case c := <-chunks:
-			if items, since = c.items, c.at; c.full {
-				since = d.opts.Now()
-			}
+			items, since = c.items, c.at
 		case <-ctx.Done():
 			return nil, nil, errStopped
 		}
@@ -122,10 +109,6 @@ func (d *Drain) gather(ctx context.Context, chunks <-chan chunk, rest []item, be
 		case c := <-chunks:
 			items = append(items, c.items...)
 			n, full = d.fit(items)
-			if c.full {
-				linger.Reset(d.opts.FlushInterval)
-				written = nil
-			}
 			continue
 		case <-linger.C:
 			written = before
