@@ -193,6 +193,7 @@ func (g *gateway) run(ctx, stop context.Context) error {
 		return err
 	})
 	comparing, endComparing := context.WithCancel(stop)
+	group.Go(func() error { boundHeap(comparing); return nil })
 	group.Go(func() error { g.reconcileForever(comparing); return nil })
 	group.Go(func() error { g.fetcher.Run(comparing); return nil })
 	group.Go(func() error { g.expireRecordings(comparing); return nil })

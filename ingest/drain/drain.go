@@ -96,7 +96,7 @@ type Options struct {
 	// after its first record: 200 ms.
 	FlushInterval time.Duration
 	// MaxRows bounds the events of a batch, 50,000, and MaxBytes the deliveries
-	// it is made of, 2 MiB; a single delivery may be larger. Batches grow to that
+	// it is made of, 4 MiB; a single delivery may be larger. Batches grow to that
 	// while there is a backlog and all goes well. Two are in memory at a time, where
 	// a delivery takes five times its record, and the store's rows of one besides.
 	MaxRows  int
@@ -170,7 +170,7 @@ func setDefaults(o *Options) {
 	setDefault(&o.DecodeTimeout, 10*time.Second)
 	setDefault(&o.MaxStuck, 4)
 	setDefault(&o.MaxRows, 50_000)
-	setDefault(&o.MaxBytes, 2<<20)
+	setDefault(&o.MaxBytes, 4<<20)
 	if o.StopTimeout == 0 {
 		o.StopTimeout = 10 * time.Second
 	}
