@@ -107,8 +107,9 @@ func (d *Drain) claimOnce(ctx context.Context, items []item, events int, replays
 
 // claimRows bounds the events of one round trip, so that a slow memory, or a
 // busy machine, needs more time for a large batch but is never out of time with
-// each attempt.
-const claimRows = 1000
+// each attempt, and so that who else asks the same Redis, a shared limit at the
+// door, waits for some milliseconds only.
+const claimRows = 250
 
 func (d *Drain) claimPart(ctx context.Context, events []ingest.Event) ([]ingest.Claim, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.opts.ClaimTimeout)
