@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"runtime"
 	"strings"
 	"sync"
 
@@ -72,6 +73,7 @@ func (s *Sink) insert(ctx context.Context, settings clickhouse.Settings, in inse
 			if err := fill(block.Column(i), from, min(from+blockRows, in.rows)); err != nil {
 				return fmt.Errorf("column %s: the table has another type than this program expects: %w", in.names[i], err)
 			}
+			runtime.Gosched() // new deliveries come first
 		}
 	}
 	if err := block.Send(); err != nil {
@@ -85,7 +87,7 @@ func (s *Sink) insert(ctx context.Context, settings clickhouse.Settings, in inse
 
 // blockRows are encoded at a time: what an insert needs of memory does not grow
 // with the batch.
-const blockRows = 1000
+const blockRows = 250
 
 // spares are columns of earlier inserts, by table and name, whose memory the next
 // ones use: to grow them from nothing each time took half of an insert's time.

@@ -94,7 +94,7 @@ func (s *Sink) Write(ctx context.Context, batch ingest.Batch) error {
 }
 
 // smallBodies tells whether the memory that deliveries of this size take is worth
-// keeping for others: a block of them has some 16 MiB at most.
+// keeping for others: a block of them has some MiB at most.
 func smallBodies(outcomes []ingest.Outcome) bool {
 	total := 0
 	for i := range outcomes {

@@ -86,6 +86,7 @@ func TestAhead_SmallBatchesGather(t *testing.T) {
 			time.Sleep(time.Second)
 			r.lead(fmt.Sprint(i), "")
 		}
+		synctest.Wait() // the last of them is in, too
 		close(g.in)
 		if err := d.WaitIdle(t.Context()); err != nil {
 			t.Error(err)

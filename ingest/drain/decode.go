@@ -37,7 +37,7 @@ func (i *item) rows() int { return max(1, len(i.events)) }
 // order of the records.
 func (d *Drain) decode(records []ingest.Record) []item {
 	items := make([]item, len(records))
-	const share = 16
+	const share = 4
 	workers := min(max(1, runtime.GOMAXPROCS(0)/2), (len(records)+share-1)/share)
 	var next atomic.Int64
 	work := func() {
@@ -49,6 +49,7 @@ func (d *Drain) decode(records []ingest.Record) []item {
 			for i := end - share; i < min(end, len(records)); i++ {
 				items[i] = d.decodeOne(&records[i])
 			}
+			runtime.Gosched() // new deliveries come first
 		}
 	}
 	var wg sync.WaitGroup
