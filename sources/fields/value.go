@@ -69,11 +69,31 @@ func countJSON(body []byte) (n int) {
 // ParseJSON reads one JSON value as encoding/json does; numbers keep their digits
 // (json.Number). Errors: as those of ReadJSON.
 func ParseJSON(body []byte) (any, error) {
+	if n := countJSON(body); n > len(body)/denseJSON && n <= maxJSON {
+		return parseDense(body)
+	}
 	value, err := ReadJSON(body)
 	if err != nil {
 		return nil, err
 	}
 	return value.any(), nil
+}
+
+// denseJSON is how many bytes a value takes, at least, where a list of them all is
+// worth its memory beside what is made of it.
+const denseJSON = 8
+
+// parseDense is ParseJSON for a body of hardly anything but small values.
+func parseDense(body []byte) (value any, err error) {
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber()
+	if err := dec.Decode(&value); err != nil {
+		return nil, refusal(body)
+	}
+	if _, more := dec.Token(); !errors.Is(more, io.EOF) {
+		return nil, refusal(body)
+	}
+	return value, nil
 }
 
 // Kind tells what v is.
