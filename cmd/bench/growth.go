@@ -3,9 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -202,7 +199,7 @@ func (s *site) ask(ctx context.Context, path string, every time.Duration) <-chan
 		var a answered
 		defer func() { done <- a }()
 		for tick := time.NewTicker(every); ; {
-			if err := s.get(ctx, path); err == nil {
+			if _, err := get(ctx, "http://"+s.addr+path); err == nil {
 				a.times++
 			} else if ctx.Err() == nil {
 				a.err = err
@@ -216,24 +213,6 @@ func (s *site) ask(ctx context.Context, path string, every time.Duration) <-chan
 		}
 	}()
 	return done
-}
-
-func (s *site) get(ctx context.Context, path string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.addr+path, nil)
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Authorization", "Bearer "+apiKey)
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = res.Body.Close() }()
-	text, err := io.ReadAll(res.Body)
-	if err == nil && res.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s: %.200s", path, res.Status, text)
-	}
-	return err
 }
 
 // crowded is what new deliveries get while a backlog drains, and while not.

@@ -1,9 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -11,18 +11,13 @@ import (
 
 // metric reads a metric of the gateway, the sum where it has labels.
 func (s *site) metric(ctx context.Context, name string) (float64, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.addr+"/metrics", nil)
+	page, err := get(ctx, "http://"+s.addr+"/metrics")
 	if err != nil {
 		return 0, err
 	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = res.Body.Close() }()
 	sum, found := 0.0, false
-	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
-		rest, ok := strings.CutPrefix(lines.Text(), name)
+	for line := range strings.Lines(string(page)) {
+		rest, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), name)
 		if !ok || rest == "" || rest[0] != ' ' && rest[0] != '{' {
 			continue
 		}
@@ -36,4 +31,23 @@ func (s *site) metric(ctx context.Context, name string) (float64, error) {
 		return 0, fmt.Errorf("no metric %s", name)
 	}
 	return sum, nil
+}
+
+// get returns what a GET of the gateway answers; apiKey opens what is locked.
+func get(ctx context.Context, url string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+apiKey)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = res.Body.Close() }()
+	text, err := io.ReadAll(res.Body)
+	if err == nil && res.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s: %.200s", url, res.Status, text)
+	}
+	return text, err
 }

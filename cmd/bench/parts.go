@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"regexp"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -103,15 +104,23 @@ type step struct {
 	do   func(ctx context.Context, round int) error
 }
 
-// growthSteps take long for the larger sizes, which have their turn once.
-func (b *bench) growthSteps(r *results) (steps []step) {
-	add := func(name string, do func(ctx context.Context, round int) error) {
-		if b.only.MatchString(name) {
-			steps = append(steps, step{name, do})
-		}
+// chosen are steps of which those are left out whose name is not wanted.
+type chosen struct {
+	only  *regexp.Regexp
+	steps []step
+}
+
+func (c *chosen) add(name string, do func(ctx context.Context, round int) error) {
+	if c.only.MatchString(name) {
+		c.steps = append(c.steps, step{name, do})
 	}
+}
+
+// growthSteps take long for the larger sizes, which have their turn once.
+func (b *bench) growthSteps(r *results) []step {
+	c := chosen{only: b.only}
 	for _, n := range b.journalled {
-		add(fmt.Sprintf("journal of %d", n), func(ctx context.Context, round int) error {
+		c.add(fmt.Sprintf("journal of %d", n), func(ctx context.Context, round int) error {
 			if round > 1 {
 				return nil
 			}
@@ -121,7 +130,7 @@ func (b *bench) growthSteps(r *results) (steps []step) {
 		})
 	}
 	for _, n := range b.keys {
-		add(fmt.Sprintf("%d dedupe keys", n), func(ctx context.Context, round int) error {
+		c.add(fmt.Sprintf("%d dedupe keys", n), func(ctx context.Context, round int) error {
 			if round > 1 {
 				return nil
 			}
@@ -130,33 +139,29 @@ func (b *bench) growthSteps(r *results) (steps []step) {
 			return err
 		})
 	}
-	add("asked", func(ctx context.Context, round int) error {
+	c.add("asked", func(ctx context.Context, round int) error {
 		o, err := b.observe(ctx, round)
 		r.Observed = append(r.Observed, o)
 		return err
 	})
-	add("beside a backlog", func(ctx context.Context, round int) error {
-		c, err := b.crowd(ctx, round)
-		r.Crowded = append(r.Crowded, c)
+	c.add("beside a backlog", func(ctx context.Context, round int) error {
+		beside, err := b.crowd(ctx, round)
+		r.Crowded = append(r.Crowded, beside)
 		return err
 	})
-	return steps
+	return c.steps
 }
 
-// steps are what one round does. Those are left out whose name is not wanted.
-func (b *bench) steps(r *results) (steps []step) {
-	add := func(name string, do func(ctx context.Context, round int) error) {
-		if b.only.MatchString(name) {
-			steps = append(steps, step{name, do})
-		}
-	}
+// steps are what one round does.
+func (b *bench) steps(r *results) []step {
+	c := chosen{only: b.only}
 	for _, t := range trials {
 		name := t.subject.name + ", " + string(t.kind)
 		if t.subject.pipe != "" && b.only.MatchString(name) && !b.built(t.subject.pipe) {
 			fmt.Fprintf(os.Stderr, "%s: left out: there is no %s, make bench builds it\n", name, b.pipe(t.subject.pipe))
 			continue
 		}
-		add(name, func(ctx context.Context, round int) error {
+		c.add(name, func(ctx context.Context, round int) error {
 			m, err := b.measure(ctx, t.subject, load{kind: t.kind, connections: b.connections, time: b.time}, round)
 			r.Taken = append(r.Taken, m)
 			return err
@@ -167,7 +172,7 @@ func (b *bench) steps(r *results) (steps []step) {
 		if p.share > 0 {
 			name = fmt.Sprintf("%s, at %.0f %% of its most", p.subject.name, 100*p.share)
 		}
-		add(name, func(ctx context.Context, round int) error {
+		c.add(name, func(ctx context.Context, round int) error {
 			rate := p.rate
 			if p.share > 0 {
 				rate = int(p.share * median(r.rates(p.subject.name, jsonForm)))
@@ -181,17 +186,17 @@ func (b *bench) steps(r *results) (steps []step) {
 			return err
 		})
 	}
-	add("visible after the 200", func(ctx context.Context, round int) error {
+	c.add("visible after the 200", func(ctx context.Context, round int) error {
 		v, err := b.visible(ctx, round)
 		r.Seen = append(r.Seen, v)
 		return err
 	})
-	add("backlog", func(ctx context.Context, round int) error {
+	c.add("backlog", func(ctx context.Context, round int) error {
 		d, err := b.drainBacklog(ctx, round)
 		r.Drained = append(r.Drained, d)
 		return err
 	})
-	return steps
+	return c.steps
 }
 
 // progress is a bar on a terminal, and nothing elsewhere.

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -63,21 +61,9 @@ func (p *profiling) end(ctx context.Context) error {
 }
 
 func (p *profiling) fetch(ctx context.Context, kind, query string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.addr+"/debug/pprof/"+query, nil)
+	profile, err := get(ctx, "http://"+p.addr+"/debug/pprof/"+query)
 	if err != nil {
 		return err
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = res.Body.Close() }()
-	profile, err := io.ReadAll(res.Body)
-	if err != nil {
-		return err
-	}
-	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s profile: %s: %s", kind, res.Status, profile)
 	}
 	return os.WriteFile(p.path+"."+kind+".pprof", profile, 0o600)
 }
