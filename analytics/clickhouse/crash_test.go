@@ -141,12 +141,22 @@ type relay struct {
 
 func newRelay(t *testing.T, to string) *relay {
 	t.Helper()
+	r := &relay{}
+	r.listener = relayed(t, to, func(client, server net.Conn) {
+		go func() { _, _ = io.Copy(server, client); _ = server.Close() }()
+		go func() { _, _ = io.Copy(r.muted(client), server); _ = client.Close() }()
+	})
+	return r
+}
+
+// relayed has each connection passed on, with one of its own to a server.
+func relayed(t *testing.T, to string, pass func(client, server net.Conn)) net.Listener {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.Close() })
-	r := &relay{listener: l}
 	go func() {
 		for {
 			client, err := l.Accept()
@@ -158,11 +168,10 @@ func newRelay(t *testing.T, to string) *relay {
 				_ = client.Close()
 				continue
 			}
-			go func() { _, _ = io.Copy(server, client); _ = server.Close() }()
-			go func() { _, _ = io.Copy(r.muted(client), server); _ = client.Close() }()
+			pass(client, server)
 		}
 	}()
-	return r
+	return l
 }
 
 type writerFunc func([]byte) (int, error)

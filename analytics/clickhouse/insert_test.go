@@ -125,28 +125,11 @@ func TestIntegrationSink_CutOff(t *testing.T) {
 // cutter ends each connection to a server when so many bytes were sent over it.
 func cutter(t *testing.T, to string, limit int64) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			client, err := l.Accept()
-			if err != nil {
-				return
-			}
-			server, err := net.Dial("tcp", to)
-			if err != nil {
-				_ = client.Close()
-				continue
-			}
-			go func() { _, _ = io.Copy(client, server) }()
-			go func() {
-				_, _ = io.CopyN(server, client, limit)
-				_, _ = client.Close(), server.Close()
-			}()
-		}
-	}()
-	return l.Addr().String()
+	return relayed(t, to, func(client, server net.Conn) {
+		go func() { _, _ = io.Copy(client, server) }()
+		go func() {
+			_, _ = io.CopyN(server, client, limit)
+			_, _ = client.Close(), server.Close()
+		}()
+	}).Addr().String()
 }
