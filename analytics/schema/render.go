@@ -168,15 +168,16 @@ func (p Params) functions() map[string]function {
 		onCluster = " ON CLUSTER " + p.Cluster
 	}
 	qualified := func(name string) string { return p.Database + "." + name }
+	local := func(name string) string {
+		if p.Cluster != "" {
+			name += "_local"
+		}
+		return qualified(name)
+	}
 	return map[string]function{
 		"name":      {1, func(args []string) string { return qualified(args[0]) }},
 		"onCluster": {0, func([]string) string { return onCluster }},
-		"table": {1, func(args []string) string {
-			if p.Cluster != "" {
-				return qualified(args[0] + "_local")
-			}
-			return qualified(args[0])
-		}},
+		"table":     {1, func(args []string) string { return local(args[0]) }},
 		"replacing": {1, func(args []string) string {
 			if p.Cluster != "" {
 				return fmt.Sprintf("ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', %s)", args[0])
@@ -210,11 +211,7 @@ func (p Params) functions() map[string]function {
 				fmt.Sprintf("ALTER TABLE %s%s ADD COLUMN IF NOT EXISTS %s;\n", qualified(name), onCluster, column)
 		}},
 		"setting": {2, func(args []string) string {
-			name, setting := args[0], args[1]
-			if p.Cluster != "" {
-				name += "_local"
-			}
-			return fmt.Sprintf("ALTER TABLE %s%s MODIFY SETTING %s;\n", qualified(name), onCluster, setting)
+			return fmt.Sprintf("ALTER TABLE %s%s MODIFY SETTING %s;\n", local(args[0]), onCluster, args[1])
 		}},
 		"rawTTL": {0, func([]string) string { return rawTTL(p.RawTTL) }},
 	}
