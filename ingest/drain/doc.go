@@ -30,8 +30,9 @@
 // # Ahead
 //
 // While a batch is written, the next one is gathered and, once it is full,
-// claimed; it is frozen when the one before is committed. Should the process die, its claims are
-// made again by the same owners. What asks the store does not run ahead: a
-// rebuild of the memory must find everything that was claimed before, and a
-// replay what became of its delivery, so these wait until nothing is unwritten.
+// claimed; its manifest replaces the one before when that is committed. Should
+// the process die, its claims are made again by the same owners. What asks the
+// store does not run ahead: a rebuild of the memory must find everything that
+// was claimed before, and a replay what became of its delivery, so these wait
+// until nothing is unwritten.
 package drain

@@ -21,7 +21,8 @@ type Edge struct {
 	o       Options
 	app     *fiber.App
 	public  *url.URL
-	base    string // what stands before a request's target in its public URL
+	path    string // of the public URL, in front of a request's target
+	base    string // the public URL up to there
 	proxies []netip.Prefix
 	keys    [][sha256.Size]byte
 	apiSlot chan struct{}
@@ -74,7 +75,8 @@ func New(o Options) (*Edge, error) {
 	e.bodies.limit = max(e.o.MaxReceiving, bodiesAtOnce*e.bodies.largest)
 	e.requests, e.cut = context.WithCancel(context.Background())
 	e.deadline = deadline{parent: e.requests, limit: e.o.RequestTimeout}
-	e.base = e.public.Scheme + "://" + e.public.Host + strings.TrimRight(e.public.EscapedPath(), "/")
+	e.path = strings.TrimRight(e.public.EscapedPath(), "/")
+	e.base = e.public.Scheme + "://" + e.public.Host + e.path
 	e.app = fiber.New(fiber.Config{
 		CaseSensitive: true, StrictRouting: true,
 		DisableStartupMessage: true,

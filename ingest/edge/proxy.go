@@ -97,7 +97,7 @@ func (e *Edge) publicURL(c *fiber.Ctx, cl client) string {
 	if name := nearest(c, fiber.HeaderXForwardedHost); saneHost(name) {
 		host = name
 	}
-	return scheme + "://" + host + strings.TrimRight(e.public.EscapedPath(), "/") + target
+	return scheme + "://" + host + e.path + target
 }
 
 // nearest returns the last of the values in a header: it is the one that our
