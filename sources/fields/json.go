@@ -35,11 +35,16 @@ const maxJSONDepth = 10_000
 // readJSON reads one JSON value: itself first, then what stands in it. It takes
 // and understands what encoding/json does, and refuses above maxJSON values.
 func readJSON(body []byte) (nodes []node, ok bool) {
-	most := 1 + bytes.Count(body, []byte{','}) + bytes.Count(body, []byte{'{'}) + bytes.Count(body, []byte{'['})
-	most = min(most, maxJSON+1)
+	most := min(mostValues(body), maxJSON+1)
 	r := reader{text: string(body), most: most, nodes: make([]node, 0, min(most, 8+len(body)/16))}
 	ok = r.value("") && r.next() == 0 && r.at == len(r.text) && r.count <= maxJSON
 	return r.nodes, ok
+}
+
+// mostValues is how many values a JSON text can have: a text with commas in its
+// strings has less.
+func mostValues(body []byte) int {
+	return 1 + bytes.Count(body, []byte{','}) + bytes.Count(body, []byte{'{'}) + bytes.Count(body, []byte{'['})
 }
 
 // reader reads a JSON text from at on. Its methods return false where the text

@@ -69,7 +69,7 @@ func countJSON(body []byte) (n int) {
 // ParseJSON reads one JSON value as encoding/json does; numbers keep their digits
 // (json.Number). Errors: as those of ReadJSON.
 func ParseJSON(body []byte) (any, error) {
-	if n := countJSON(body); n > len(body)/denseJSON && n <= maxJSON {
+	if n := mostValues(body); n > len(body)/denseJSON && n <= maxJSON {
 		return parseDense(body)
 	}
 	value, err := ReadJSON(body)
