@@ -26,7 +26,11 @@ type Options struct {
 	DialTimeout time.Duration
 	// ReadTimeout is how long the server may stay silent; 5 minutes if 0.
 	ReadTimeout time.Duration
-	// MaxConns that are open at a time; 8 if 0.
+	// WriteTimeout is how long the server may take nothing of what is sent; 30 s if
+	// 0.
+	WriteTimeout time.Duration
+	// MaxConns that are open at a time; 24 if 0. Batches that are written together
+	// need one for each of 8 tables.
 	MaxConns int
 	Log      *slog.Logger
 }
@@ -70,7 +74,13 @@ func Open(o Options) (*Conn, error) {
 		options.ReadTimeout = defaulted(o.ReadTimeout, 5*time.Minute)
 	}
 	if !query.Has("max_open_conns") {
-		options.MaxOpenConns = defaulted(o.MaxConns, 8)
+		options.MaxOpenConns = defaulted(o.MaxConns, 24)
+	}
+	if !query.Has("max_idle_conns") {
+		options.MaxIdleConns = min(10, options.MaxOpenConns)
+	}
+	if options.Protocol == clickhouse.Native {
+		options.DialContext = dialer(options.DialTimeout, defaulted(o.WriteTimeout, 30*time.Second), options.TLS)
 	}
 	c := &Conn{options: *options, log: o.Log}
 	if c.log == nil {
@@ -95,6 +105,10 @@ func (c *Conn) Database() string { return c.options.Auth.Database }
 
 // Address is the host and port, for messages.
 func (c *Conn) Address() string { return strings.Join(c.options.Addr, ",") }
+
+// Streams tells whether an insert goes out as it is made, as in the native
+// protocol, and not at once at its end.
+func (c *Conn) Streams() bool { return c.options.Protocol == clickhouse.Native }
 
 // Ping asks the server for a sign of life. A missing database is an error.
 func (c *Conn) Ping(ctx context.Context) error {

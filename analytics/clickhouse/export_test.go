@@ -17,10 +17,13 @@ type Block struct {
 func Rowwise(s *Sink, batch ingest.Batch) (blocks []Block, err error) {
 	inserts, err := s.inserts(batch)
 	for _, in := range inserts {
-		block := Block{Table: in.table, Names: in.names, Rows: make([][]any, in.rows)}
-		for _, fill := range in.columns {
+		block := Block{Table: in.table, Names: in.names(nil), Rows: make([][]any, in.rows)}
+		for _, column := range in.columns {
+			if column.blank {
+				continue
+			}
 			var values recorder
-			if err := fill(&values, 0, in.rows); err != nil {
+			if err := column.fill(&values, 0, in.rows); err != nil {
 				return nil, err
 			}
 			for i := range block.Rows {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
@@ -18,25 +19,26 @@ type insert struct {
 	table   string
 	suffix  string // of the token, where a table has two inserts
 	rows    int
-	names   []string
-	columns []filler
+	columns []tableColumn
 	small   bool // the columns' memory is kept for the next one
+}
+
+// tableColumn is a column's part of an insert.
+type tableColumn struct {
+	name  string
+	blank bool // in all rows
+	fill  filler
 }
 
 // filler appends the values of some rows to a column.
 type filler func(to driver.BatchColumn, from, until int) error
 
-// newInsert leaves out the columns that are blank in all rows, as most are.
 func newInsert[R any](table string, columns []columnOf[R], rows []R) insert {
-	in := insert{table: table, rows: len(rows)}
-	for _, column := range columns {
-		if blank(column, rows) {
-			continue
-		}
-		in.names = append(in.names, column.name)
-		in.columns = append(in.columns, func(to driver.BatchColumn, from, until int) error {
+	in := insert{table: table, rows: len(rows), columns: make([]tableColumn, len(columns))}
+	for i, column := range columns {
+		in.columns[i] = tableColumn{column.name, blank(column, rows), func(to driver.BatchColumn, from, until int) error {
 			return column.fill(to, rows[from:until])
-		})
+		}}
 	}
 	return in
 }
@@ -50,44 +52,113 @@ func blank[R any](column columnOf[R], rows []R) bool {
 	return true
 }
 
-// insert sends one table's rows, in blocks that the server joins to one, see
-// insertSettings. It makes one part of that per partition, with the same rows at
-// every try.
-func (s *Sink) insert(ctx context.Context, settings clickhouse.Settings, in insert) error {
-	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(settings))
-	statement := fmt.Sprintf("INSERT INTO %s (%s)", in.table, strings.Join(in.names, ", "))
-	block, err := s.conn.PrepareBatch(ctx, statement)
-	if err != nil {
-		return err
+// names are those of the columns that are not blank, as most are, and of more.
+func (in *insert) names(more map[string]bool) []string {
+	var names []string
+	for i := range in.columns {
+		if c := &in.columns[i]; !c.blank || more[c.name] {
+			names = append(names, c.name)
+		}
 	}
-	defer func() { _ = block.Abort() }() // does nothing once it is sent; without the end, nothing is inserted
-	columns := block.Columns()
-	s.spares.lend(in.table, columns)
-	for from := 0; from < in.rows; from += blockRows {
-		if from > 0 {
-			if err := block.Flush(); err != nil {
+	return names
+}
+
+// opening is an INSERT under way into some columns of a table. The server joins
+// the blocks that are sent to one, see insertSettings, and makes one part of that
+// per partition. Without the end, nothing is inserted.
+type opening struct {
+	sink    *Sink
+	table   string
+	names   []string
+	block   driver.Batch
+	columns []column.Interface
+	waiting int // rows of the block that is not sent yet
+	rows    int
+	small   bool
+}
+
+// open begins an INSERT, which must be sent or aborted.
+func (s *Sink) open(ctx context.Context, settings clickhouse.Settings, table string, names []string) (*opening, error) {
+	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(settings))
+	block, err := s.conn.PrepareBatch(ctx, fmt.Sprintf("INSERT INTO %s (%s)", table, strings.Join(names, ", ")))
+	if err != nil {
+		return nil, err
+	}
+	o := &opening{sink: s, table: table, names: names, block: block, columns: block.Columns(), small: true}
+	s.spares.lend(table, o.columns)
+	return o, nil
+}
+
+// takes tells whether it has all columns that the rows need.
+func (o *opening) takes(in *insert) bool {
+	for i := range in.columns {
+		if c := &in.columns[i]; !c.blank && !slices.Contains(o.names, c.name) {
+			return false
+		}
+	}
+	return true
+}
+
+// append adds the rows of an insert that it takes.
+func (o *opening) append(in *insert) error {
+	fills := make([]filler, len(o.names))
+	for i := range in.columns {
+		if n := slices.Index(o.names, in.columns[i].name); n >= 0 {
+			fills[n] = in.columns[i].fill
+		}
+	}
+	o.small = o.small && in.small
+	for from := 0; from < in.rows; {
+		if o.waiting == blockRows || o.waiting > 0 && !in.small {
+			if err := o.block.Flush(); err != nil {
 				return err
 			}
+			o.waiting = 0
 		}
-		for i, fill := range in.columns {
-			if err := fill(block.Column(i), from, min(from+blockRows, in.rows)); err != nil {
-				return fmt.Errorf("column %s: the table has another type than this program expects: %w", in.names[i], err)
+		until := min(from+blockRows-o.waiting, in.rows)
+		for i, fill := range fills {
+			if err := fill(o.block.Column(i), from, until); err != nil {
+				return fmt.Errorf("column %s: the table has another type than this program expects: %w", o.names[i], err)
 			}
 			runtime.Gosched() // new deliveries come first
 		}
-	}
-	if err := block.Send(); err != nil {
-		return err
-	}
-	if in.small {
-		s.spares.keep(in.table, columns)
+		o.waiting += until - from
+		o.rows += until - from
+		from = until
 	}
 	return nil
 }
 
+// send ends the INSERT: when it returns nil, the rows are in.
+func (o *opening) send() error {
+	if err := o.block.Send(); err != nil {
+		return err
+	}
+	if o.small {
+		o.sink.spares.keep(o.table, o.columns)
+	}
+	return nil
+}
+
+// abort gives up what was not sent.
+func (o *opening) abort() { _ = o.block.Abort() }
+
+// insert sends one table's rows.
+func (s *Sink) insert(ctx context.Context, settings clickhouse.Settings, in *insert) error {
+	o, err := s.open(ctx, settings, in.table, in.names(nil))
+	if err != nil {
+		return err
+	}
+	defer o.abort()
+	if err := o.append(in); err != nil {
+		return err
+	}
+	return o.send()
+}
+
 // blockRows are encoded at a time: what an insert needs of memory does not grow
-// with the batch.
-const blockRows = 250
+// with the batch, nor with those that are written together.
+const blockRows = 1000
 
 // spares are columns of earlier inserts, by table and name, whose memory the next
 // ones use: to grow them from nothing each time took half of an insert's time.

@@ -41,8 +41,10 @@ type Sink struct {
 	opts     SinkOptions
 	origin   string // of the tokens: no other sink's, and no earlier process's
 	mu       sync.Mutex
-	settings clickhouse.Settings // what this server knows of insertSettings
-	doubtful map[string]bool     // batches with an attempt that failed
+	settings clickhouse.Settings        // what this server knows of insertSettings
+	doubtful map[string]bool            // batches with an attempt that failed
+	used     map[string]map[string]bool // by table, the columns that joined batches needed
+	streams  int                        // so far
 	spares   spares
 	telling  sync.Mutex // held while Inserted is told
 }
@@ -55,7 +57,7 @@ func NewSink(conn *Conn, opts SinkOptions) *Sink {
 	return &Sink{conn: conn, opts: opts, origin: rand.Text(), doubtful: make(map[string]bool)}
 }
 
-// Write inserts a batch, one block a table, and returns nil when all of it is
+// Write inserts a batch, in one insert a table, and returns nil when all of it is
 // in. The deliveries come last: one that is there has its events there. Called
 // again with the same batch it changes nothing. Errors: *ingest.RejectedError if
 // a row can never be taken; any other error means that some or all of the batch
@@ -72,10 +74,6 @@ func (s *Sink) Write(ctx context.Context, batch ingest.Batch) error {
 	settings, err := s.serverSettings(ctx)
 	if err != nil {
 		return fmt.Errorf("batch %s: %w", batch.ID, err)
-	}
-	small := smallBodies(batch.Outcomes)
-	for i := range inserts {
-		inserts[i].small = small
 	}
 	events, raw, deliveries := inserts[:len(inserts)-2], inserts[len(inserts)-2], inserts[len(inserts)-1]
 	rawSent := make(chan error, 1) // half of the bytes: while the server waits for its disk, it has that to do
@@ -118,7 +116,8 @@ func graver(a, b error) error {
 
 // send makes inserts, one after the other.
 func (s *Sink) send(ctx context.Context, settings clickhouse.Settings, id string, inserts ...insert) error {
-	for _, in := range inserts {
+	for i := range inserts {
+		in := &inserts[i]
 		if in.rows == 0 {
 			continue
 		}
@@ -126,16 +125,19 @@ func (s *Sink) send(ctx context.Context, settings clickhouse.Settings, id string
 		if err := s.insert(ctx, s.attempt(settings, id, in), in); err != nil {
 			return s.judge(id, in.table, err)
 		}
-		took := time.Since(began)
-		s.telling.Lock()
-		s.opts.Inserted(in.table, in.rows, took)
-		s.telling.Unlock()
+		s.tell(in.table, in.rows, time.Since(began))
 	}
 	return nil
 }
 
+func (s *Sink) tell(table string, rows int, took time.Duration) {
+	s.telling.Lock()
+	defer s.telling.Unlock()
+	s.opts.Inserted(table, rows, took)
+}
+
 // attempt returns the settings of one insert, see Sink.
-func (s *Sink) attempt(common clickhouse.Settings, id string, in insert) clickhouse.Settings {
+func (s *Sink) attempt(common clickhouse.Settings, id string, in *insert) clickhouse.Settings {
 	settings := maps.Clone(common)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -188,7 +190,7 @@ func (s *Sink) inserts(batch ingest.Batch) ([]insert, error) {
 			raws = append(raws, row)
 		}
 	}
-	return []insert{
+	inserts := []insert{
 		newInsert("contacts_log", contactColumns, leads), // before leads: a lead that is there can be reached
 		newInsert("leads_log", leadColumns, leads),
 		newInsert("touches_log", touchColumns, touches),
@@ -197,7 +199,12 @@ func (s *Sink) inserts(batch ingest.Batch) ([]insert, error) {
 		newInsert("statuses_log", statusColumns, statuses),
 		newInsert("raw_log", rawColumns, raws),
 		newInsert("deliveries_log", deliveryColumns, outcomes),
-	}, nil
+	}
+	small := smallBodies(batch.Outcomes)
+	for i := range inserts {
+		inserts[i].small = small
+	}
+	return inserts, nil
 }
 
 // complete checks what the columns could not hold and finds the channel.

@@ -238,6 +238,12 @@ func (h hooks) drain(o drain.Options) drain.Options {
 	o.Log = brittleLog{o.Log, h.crash}
 	o.Deduper = brittleDeduper{o.Deduper, h.crash}
 	o.Sink = brittleSink{o.Sink, h.crash}
+	if join := o.Join; join != nil {
+		o.Join = func(ctx context.Context, id string) (drain.Joined, error) {
+			joined, err := join(ctx, id)
+			return brittleJoined{joined, h.crash}, err
+		}
+	}
 	return o
 }
 
@@ -287,5 +293,25 @@ func (s brittleSink) Write(ctx context.Context, batch ingest.Batch) error {
 	s.crash.at("drain.insert.before")
 	err := s.Sink.Write(ctx, batch)
 	s.crash.at("drain.insert.after")
+	return err
+}
+
+type brittleJoined struct {
+	drain.Joined
+	crash *crasher
+}
+
+// Append implements drain.Joined.
+func (j brittleJoined) Append(batch ingest.Batch) error {
+	err := j.Joined.Append(batch)
+	j.crash.at("drain.join.appended")
+	return err
+}
+
+// Commit implements drain.Joined.
+func (j brittleJoined) Commit() error {
+	j.crash.at("drain.insert.before")
+	err := j.Joined.Commit()
+	j.crash.at("drain.insert.after")
 	return err
 }

@@ -66,9 +66,9 @@ func (s *Settings) memory(client redis.UniversalClient, now func() time.Time) *d
 
 func (g *gateway) openDrain() error {
 	s := g.settings
-	var err error
 	tables := &tables{settings: s, conn: g.store.conn, fit: g.store.engine != nil}
-	g.drain, err = drain.New(g.hooks.drain(drain.Options{
+	sink := &checkedSink{tables: tables, sink: g.newSink()}
+	options := drain.Options{
 		Log: g.journal, Intakes: s.Intakes, Deduper: g.memory,
 		Rebuild: func(ctx context.Context) error {
 			if err := tables.check(ctx); err != nil {
@@ -77,7 +77,8 @@ func (g *gateway) openDrain() error {
 			return g.memory.Rebuild(ctx, clickhouse.NewLoader(g.store.conn))
 		},
 		Replays: &supersede{tables: tables, conn: g.store.conn, memory: g.memory},
-		Sink:    &checkedSink{tables: tables, sink: g.newSink()},
+		Sink:    sink,
+		Join:    sink.join,
 		Pending: g.savePending,
 		Dir:     filepath.Join(s.DataDir, "drain"),
 		Backlog: func() (ingest.Position, time.Time) {
@@ -93,8 +94,12 @@ func (g *gateway) openDrain() error {
 			g.metrics.Retried(metric.Stage(stage))
 		},
 		Logger: g.log,
-	}))
-	if err != nil {
+	}
+	if !g.store.conn.Streams() { // what is written together would be in memory
+		options.Join, options.BatchBytes = nil, 4<<20
+	}
+	var err error
+	if g.drain, err = drain.New(g.hooks.drain(options)); err != nil {
 		return fmt.Errorf("data_dir: %w", err)
 	}
 	g.metrics.WatchDecoders("drain", func() (int, uint64) { stat := g.drain.Stat(); return stat.Stuck, stat.Abandoned })
@@ -144,7 +149,7 @@ func (t *tables) check(ctx context.Context) error {
 // checkedSink writes once the tables fit.
 type checkedSink struct {
 	tables *tables
-	sink   drain.Sink
+	sink   *clickhouse.Sink
 }
 
 // Write implements drain.Sink.
@@ -155,22 +160,26 @@ func (c *checkedSink) Write(ctx context.Context, batch ingest.Batch) error {
 	return c.sink.Write(ctx, batch)
 }
 
-func (g *gateway) countBatch(batch ingest.Batch, took time.Duration) {
+// join is the drain's Options.Join.
+func (c *checkedSink) join(ctx context.Context, id string) (drain.Joined, error) {
+	if err := c.tables.check(ctx); err != nil {
+		return nil, err
+	}
+	return c.sink.Join(ctx, id)
+}
+
+func (g *gateway) countBatch(batch drain.Tally, took time.Duration) {
 	now := g.hooks.now()
 	g.metrics.Batch(took)
-	replayed := make(map[string]bool)
-	for _, outcome := range batch.Outcomes {
-		if outcome.Delivery.Replay > 0 {
-			replayed[outcome.Delivery.ID] = true
-			g.metrics.Replayed(outcome.Verdict)
+	for _, d := range batch.Deliveries {
+		if d.Replay {
+			g.metrics.Replayed(d.Verdict)
 			continue
 		}
-		g.metrics.Settled(outcome.Delivery.Source, outcome.Verdict, now.Sub(outcome.Delivery.ReceivedAt))
+		g.metrics.Settled(d.Source, d.Verdict, now.Sub(d.ReceivedAt))
 	}
-	for i := range batch.Events {
-		if event := &batch.Events[i]; event.Lead != nil && !replayed[event.DeliveryID] {
-			g.metrics.Lead(event.Source, event.Lead.Verdict)
-		}
+	for by, n := range batch.Leads {
+		g.metrics.Leads(by.Source, by.Verdict, n)
 	}
 }
 

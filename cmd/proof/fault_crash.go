@@ -20,7 +20,8 @@ import (
 //	torn.write.before .torn .after, torn.sync.after   putting it aside
 //	pointer.write.before .torn .after, pointer.sync.after   the commit pointer
 //	drain.claim.before .after           asking Redis
-//	drain.insert.before .after          a batch into ClickHouse
+//	drain.join.appended                 a batch of some that are written together
+//	drain.insert.before .after          a batch, or these, into ClickHouse
 //	drain.inserted, drain.inserted.TABLE    after one table's part of it
 //	drain.commit.before .after          the journal's commit
 var crashScenarios = []scenario{
@@ -38,6 +39,7 @@ var crashScenarios = []scenario{
 	{"crash during segment deletion", crashAt(point{"journal.remove.before", 1, 2}, point{"journal.remove.between", 1, 2}, point{"journal.remove.after", 1, 2})},
 	{"crash during start-up repair", crashInRepair},
 	{"crash in the middle of a batch, again and again", batchAgain},
+	{"crash while a backlog is written together", backlogAgain},
 }
 
 // point is where to crash, at a passing between least and most.
@@ -163,4 +165,44 @@ func batchAgain(ctx context.Context, w *world) error {
 		}
 	}
 	return load.stop(ctx)
+}
+
+// backlogAgain has deliveries pile up while ClickHouse is away and then crashes
+// at each step of writing them together, and once ClickHouse itself.
+func backlogAgain(ctx context.Context, w *world) error {
+	s, err := w.far(ctx)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(w.start(ctx), w.deliver(ctx, w.plain(0)), w.counted(ctx)); err != nil {
+		return err
+	}
+	for round := 0; round == 0 || w.long(); round++ {
+		s.link.cut()
+		load := w.startLoad(ctx, loadOptions{rate: -1, chains: 1500, padding: 4 << 10})
+		select {
+		case <-load.ended:
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), load.stop(ctx))
+		}
+		w.kill()
+		if err := s.link.mend(); err != nil {
+			return err
+		}
+		for _, at := range []point{
+			{"drain.join.appended", 1, 3}, {"drain.insert.before", 1, 1}, {"drain.inserted.leads_log", 1, 1}, {"drain.inserted", 2, 5},
+		} {
+			if err := w.crashOnce(ctx, at.name, at.least+w.random.IntN(at.most-at.least+1)); err != nil {
+				return err
+			}
+		}
+		if err := w.start(ctx); err != nil {
+			return err
+		}
+		s.kill()
+		if err := w.counted(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -210,7 +210,7 @@ func (w *world) anyCrash() string {
 	names := []string{
 		"journal.write.before", "journal.write.torn", "journal.write.after", "journal.sync.after", "journal.header.after",
 		"journal.remove.before", "journal.remove.between", "journal.remove.after", "torn.write.torn", "journal.truncate.before",
-		"pointer.write.torn", "pointer.sync.after", "drain.claim.before", "drain.claim.after", "drain.insert.before",
+		"pointer.write.torn", "pointer.sync.after", "drain.claim.before", "drain.claim.after", "drain.join.appended", "drain.insert.before",
 		"drain.inserted", "drain.insert.after", "drain.commit.before", "drain.commit.after",
 	}
 	return fmt.Sprintf("PROOF_CRASH=%s:%d", names[w.random.IntN(len(names))], 1+w.random.IntN(6))

@@ -3,7 +3,6 @@ package drain_test
 import (
 	"context"
 	"fmt"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -202,25 +201,6 @@ func TestAhead_ReplayWaitsForTheBatchInFlight(t *testing.T) {
 		}
 		if got := r.sink.outcome(twice).Verdict; replays.calls != 1 || got != ingest.Duplicate {
 			t.Errorf("asked %d times; the replay is %s", replays.calls, got)
-		}
-	})
-}
-
-// Batches are small at first and grow, up to the bound, while there is a backlog.
-func TestAhead_BatchesGrowWithTheBacklog(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
-		r.opts.MaxBytes = 1 << 20
-		for range 600 {
-			r.things(thing{Kind: ingest.LeadKind, Key: fmt.Sprint(r.sent), Note: strings.Repeat("x", 8<<10)})
-		}
-		r.drained()
-		batches, largest := r.sink.tries(), 0
-		for _, b := range batches {
-			largest = max(largest, len(b.Events))
-		}
-		if first := len(batches[0].Events); first > 32 || largest < 100 || largest > 128 {
-			t.Errorf("the first of %d events, the largest of %d: %s", first, largest, sizes(batches))
 		}
 	})
 }

@@ -15,7 +15,19 @@ type batch struct {
 	payload []byte
 	id      string
 	started time.Time
+	more    bool // the journal held more when its last records were read
+
+	taken   chan struct{} // closed when it is with the store, but perhaps not committed
 	settled chan struct{} // closed when it is committed
+	awaited chan struct{} // closed when the next one can only go on after that
+}
+
+// prepared makes a batch that others may wait for.
+func prepared(items []item, more bool, now time.Time) *batch {
+	return &batch{
+		items: items, more: more, started: now,
+		taken: make(chan struct{}), settled: make(chan struct{}), awaited: make(chan struct{}),
+	}
 }
 
 // underWay is what Stat tells of a batch.
@@ -26,11 +38,20 @@ type underWay struct {
 
 func (b *batch) underWay() underWay { return underWay{len(b.items), b.oldest()} }
 
-func (b *batch) size() (bytes int64) {
-	for i := range b.items {
-		bytes += int64(b.items[i].size)
+func (b *batch) size() int64 { return sizeOf(b.items) }
+
+func sizeOf(items []item) (bytes int64) {
+	for i := range items {
+		bytes += int64(items[i].size)
 	}
 	return bytes
+}
+
+func (b *batch) rows() (events int) {
+	for i := range b.items {
+		events += b.items[i].rows()
+	}
+	return events
 }
 
 // to is the position behind the batch: what is committed with it.

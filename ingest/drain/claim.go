@@ -11,7 +11,7 @@ import (
 // claim asks which events of the batch count, however long that takes. What
 // needs the store to know everything that was claimed earlier waits until the
 // batch before is settled.
-func (d *Drain) claim(ctx context.Context, b *batch, before <-chan struct{}) error {
+func (d *Drain) claim(ctx context.Context, b, before *batch) error {
 	events := 0
 	var replays replays
 	for i := range b.items {
@@ -45,10 +45,15 @@ func (d *Drain) claim(ctx context.Context, b *batch, before <-chan struct{}) err
 	})
 }
 
-// settled waits for a batch.
-func settled(ctx context.Context, batch <-chan struct{}) error {
+// settled waits for a batch, which nothing after it can join any more.
+func settled(ctx context.Context, b *batch) error {
 	select {
-	case <-batch:
+	case <-b.awaited:
+	default:
+		close(b.awaited)
+	}
+	select {
+	case <-b.settled:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

@@ -18,10 +18,10 @@ func TestGather_ClockStepsBack(t *testing.T) {
 		chunks := make(chan chunk, 1)
 		chunks <- chunk{items: []item{{size: 1}}, at: d.opts.Now()}
 		offset = -time.Hour
-		written := make(chan struct{})
-		close(written)
-		b, rest, err := d.gather(context.Background(), chunks, nil, written)
-		if err != nil || len(b.items) != 1 || len(rest) != 0 {
+		before := prepared(nil, false, began)
+		close(before.taken)
+		b, rest, err := d.gather(context.Background(), chunks, chunk{}, before)
+		if err != nil || len(b.items) != 1 || len(rest.items) != 0 {
 			t.Fatalf("gathered %v, %v, %v", b, rest, err)
 		}
 		if waited := time.Since(began); waited > d.opts.FlushInterval {

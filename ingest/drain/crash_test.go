@@ -260,6 +260,10 @@ func TestCrash_Random(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 3))
 			r := newRig(t)
 			r.opts.MaxRows = 4
+			if seed%2 == 0 { // written together, too
+				r.opts.MaxRows = 9
+				joining(r).onCommit = func(do func()) error { return r.sink.hooked(do) }
+			}
 			sent := map[string]int{}
 			for range 30 {
 				for range random.IntN(6) {

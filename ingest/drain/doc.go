@@ -27,6 +27,14 @@
 // is their owner. Where the fault is not the delivery's (its source was removed,
 // its decoder does not end in time) a replay changes nothing.
 //
+// # Together
+//
+// While there is a backlog, consecutive batches are written together, as one to
+// the store: each is handed to it as it comes, nothing of them is there before
+// they are ended, and before that one manifest says of all of them what it would
+// say of each. So they can be far larger than what is in memory. If they fail,
+// the manifest has them tried again one by one, as after a crash.
+//
 // # Ahead
 //
 // While a batch is written, the next one is gathered and, once it is full,

@@ -70,6 +70,10 @@ type Options struct {
 	// ErrEmpty, while no batch is unwritten: never beside Sink.Write.
 	Rebuild func(ctx context.Context) error
 	Sink    Sink
+	// Join begins batches that are written together, of which the first has that
+	// id, and ctx is ended if a step takes longer than WriteTimeout. Its errors are
+	// the Sink's. Nil: each batch is written for itself.
+	Join func(ctx context.Context, id string) (Joined, error)
 	// Replays is asked about replayed deliveries, never beside Sink.Write; nil
 	// where there are none.
 	Replays Replays
@@ -95,10 +99,13 @@ type Options struct {
 	// FlushInterval is for how long a batch that is not full waits for more
 	// after its first record: 200 ms.
 	FlushInterval time.Duration
-	// MaxRows bounds the events of a batch, 50,000, and MaxBytes the deliveries
-	// it is made of, 4 MiB; a single delivery may be larger. Batches grow to that
-	// while there is a backlog and all goes well. Two are in memory at a time, where
-	// a delivery takes five times its record, and the store's rows of one besides.
+	// BatchBytes bounds the deliveries of a batch, 1 MiB; a single one may be
+	// larger. Two batches are in memory at a time, where a delivery takes five times
+	// its record.
+	BatchBytes int64
+	// MaxRows bounds the events of a batch, and of batches that are written together
+	// as long as there is a backlog, 50,000. MaxBytes bounds the deliveries of these,
+	// 64 MiB; in memory is only what the manifest says of them.
 	MaxRows  int
 	MaxBytes int64
 	// ClaimTimeout (30 s) and WriteTimeout (2 min) bound one attempt.
@@ -111,9 +118,8 @@ type Options struct {
 	// Run's context ended: 10 s. Negative: no time at all.
 	StopTimeout time.Duration
 
-	// OnBatch is called after a batch was committed, with what was written of
-	// it. It must not keep or change the batch.
-	OnBatch func(batch ingest.Batch, took time.Duration)
+	// OnBatch is called after a batch was committed, with what was written of it.
+	OnBatch func(batch Tally, took time.Duration)
 	// OnRetry is called for every failed attempt that will be repeated, by several
 	// goroutines.
 	OnRetry func(stage Stage, err error)
@@ -129,8 +135,6 @@ type Drain struct {
 	manifest manifestFile
 	decoders ingest.Decoders
 	running  atomic.Bool
-
-	target atomic.Int64 // bytes of the next batch, see room
 
 	mu                 sync.Mutex
 	stat               Stat
@@ -170,7 +174,8 @@ func setDefaults(o *Options) {
 	setDefault(&o.DecodeTimeout, 10*time.Second)
 	setDefault(&o.MaxStuck, 4)
 	setDefault(&o.MaxRows, 50_000)
-	setDefault(&o.MaxBytes, 4<<20)
+	setDefault(&o.BatchBytes, 1<<20)
+	setDefault(&o.MaxBytes, 64<<20)
 	if o.StopTimeout == 0 {
 		o.StopTimeout = 10 * time.Second
 	}
@@ -220,35 +225,41 @@ func (d *Drain) Run(ctx context.Context) error {
 }
 
 // run works until stop ends; what is begun to be written may go on until work
-// ends. While a batch is written, the next one is prepared.
+// ends.
 func (d *Drain) run(stop, work context.Context) error {
-	from := d.opts.Log.Committed()
-	resumed, err := d.resume(stop, work)
-	if err != nil {
-		return err
-	}
-	if resumed != nil {
-		if err := d.finish(stop, work, resumed); err != nil {
+	for {
+		if err := d.resume(stop, work); err != nil {
 			return err
 		}
-		from = resumed.to()
+		if err := d.advance(stop, work); !errors.Is(err, errApart) {
+			return err
+		}
 	}
+}
+
+// advance drains from the last commit on. While a batch is written, the next one
+// is prepared.
+func (d *Drain) advance(stop, work context.Context) error {
 	ahead, cancel := context.WithCancel(stop)
 	chunks, ready := make(chan chunk, chunksAhead), make(chan *batch)
 	failed := make(chan error, 2)
 	var helpers sync.WaitGroup
 	defer helpers.Wait()
 	defer cancel()
+	from := d.opts.Log.Committed()
 	helpers.Go(func() { failed <- d.read(ahead, from, chunks) })
 	helpers.Go(func() { failed <- d.prepare(ahead, chunks, ready) })
 	for {
 		select {
 		case b := <-ready:
-			if stop.Err() != nil {
-				return errStopped
-			}
-			if err := d.settle(stop, work, b); err != nil {
-				return err
+			for b != nil {
+				if stop.Err() != nil {
+					return errStopped
+				}
+				var err error
+				if b, err = d.settle(stop, work, b, ready); err != nil {
+					return err
+				}
 			}
 		case err := <-failed:
 			return err
@@ -258,53 +269,72 @@ func (d *Drain) run(stop, work context.Context) error {
 	}
 }
 
-// settle takes a prepared batch the rest of the way.
-func (d *Drain) settle(stop, work context.Context, b *batch) error {
-	err := d.retry(stop, work, ManifestStage, 0, func(context.Context) error { return d.manifest.save(b.payload) })
-	if err != nil {
-		return err
+// settle takes a prepared batch the rest of the way, with those after it if they
+// join it. It returns one that was prepared and did not.
+func (d *Drain) settle(stop, work context.Context, b *batch, ready <-chan *batch) (*batch, error) {
+	if d.joins(b) {
+		return d.join(stop, work, b, ready)
+	}
+	if err := d.freeze(stop, work, b.payload); err != nil {
+		return nil, err
 	}
 	if err := d.finish(stop, work, b); err != nil {
-		return err
+		return nil, err
 	}
+	d.unfreeze()
+	close(b.taken)
 	close(b.settled)
-	return nil
+	return nil, nil
+}
+
+// freeze makes these the batches in flight, durably.
+func (d *Drain) freeze(stop, work context.Context, payloads ...[]byte) error {
+	return d.retry(stop, work, ManifestStage, 0, func(context.Context) error { return d.manifest.save(payloads...) })
+}
+
+// unfreeze forgets the batches in flight once they are committed.
+func (d *Drain) unfreeze() {
+	if err := d.manifest.remove(); err != nil { // the next one replaces it
+		d.logger.Warn("the manifest of a committed batch stays", "err", err)
+	}
 }
 
 // finish writes and commits a frozen batch.
 func (d *Drain) finish(stop, work context.Context, b *batch) error {
 	d.note(func(*Stat) { d.writing = b.underWay() })
-	written, err := d.deliver(stop, work, b.id, b.items)
+	rows, err := d.deliver(stop, work, b.id, b.items)
 	if err != nil {
 		return err
 	}
-	if err := d.keepPending(stop, work, b, written); err != nil {
+	w := newWritten(b)
+	w.add(b, &rows)
+	return d.commit(stop, work, &w)
+}
+
+// commit is the end of what is in the store.
+func (d *Drain) commit(stop, work context.Context, w *written) error {
+	if err := d.keepPending(stop, work, w.asks); err != nil {
 		return err
 	}
-	err = d.retry(stop, work, JournalStage, 0, func(ctx context.Context) error { return d.opts.Log.Commit(ctx, b.to()) })
+	err := d.retry(stop, work, JournalStage, 0, func(ctx context.Context) error { return d.opts.Log.Commit(ctx, w.to) })
 	if err != nil {
 		return err
 	}
-	if err := d.manifest.remove(); err != nil { // the next one replaces it
-		d.logger.Warn("the manifest of a committed batch stays", "err", err)
-	}
-	d.followed(b)
 	now := d.opts.Now()
 	d.note(func(s *Stat) {
 		d.writing, s.LastBatch = underWay{}, now
 		s.Batches++
-		s.Deliveries += uint64(len(b.items))
-		s.Events += uint64(len(written.Events))
-		for _, o := range written.Outcomes {
-			if o.Verdict == ingest.Quarantined {
+		s.Deliveries += uint64(w.records)
+		s.Events += uint64(w.Events)
+		for i := range w.Deliveries {
+			if w.Deliveries[i].Verdict == ingest.Quarantined {
 				s.Quarantined++
 			}
 		}
 	})
 	d.announce()
 	if d.opts.OnBatch != nil {
-		written.ID = b.id
-		d.opts.OnBatch(written, now.Sub(b.started))
+		d.opts.OnBatch(w.Tally, now.Sub(w.started))
 	}
 	return nil
 }

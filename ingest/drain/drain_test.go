@@ -122,7 +122,7 @@ func TestRun_LastEventDoesNotWait(t *testing.T) {
 func TestRun_GathersUpToItsBounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		r.opts.MaxRows, r.opts.MaxBytes = 10, 4000
+		r.opts.MaxRows, r.opts.BatchBytes = 10, 4000
 		_, stop := r.start()
 		for i := range 8 { // within one interval
 			r.lead(fmt.Sprint(i), "")
@@ -197,9 +197,9 @@ func TestRun_StoreAwayThenBack(t *testing.T) {
 				t.Errorf("retry of %s: %v", stage, err)
 			}
 		}
-		r.opts.OnBatch = func(b ingest.Batch, took time.Duration) {
-			if batches++; len(b.Events) != 1 || batches == 1 && took < time.Hour {
-				t.Errorf("batch of %d events took %v", len(b.Events), took)
+		r.opts.OnBatch = func(b drain.Tally, took time.Duration) {
+			if batches++; b.Events != 1 || batches == 1 && took < time.Hour {
+				t.Errorf("batch of %d events took %v", b.Events, took)
 			}
 		}
 		away := true

@@ -248,6 +248,15 @@ func (s *fakeSink) Write(ctx context.Context, b ingest.Batch) error {
 	return nil
 }
 
+// hooked calls do as the hook of writes would.
+func (s *fakeSink) hooked(do func()) error {
+	if hook := s.onWrite; hook != nil {
+		return hook(ingest.Batch{}, do)
+	}
+	do()
+	return nil
+}
+
 func (s *fakeSink) store(b ingest.Batch) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -429,7 +438,8 @@ func (r *rig) drained() *drain.Drain {
 	return d
 }
 
-// crash runs a drain whose hooks call die, which ends it at that very point.
+// crash runs a drain whose hooks call die, which ends it at that very point. If
+// it has nothing more to do, it ends too.
 func (r *rig) crash(hooks func(die func() error)) {
 	r.t.Helper()
 	d, err := drain.New(r.opts)
@@ -439,6 +449,13 @@ func (r *rig) crash(hooks func(die func() error)) {
 	ctx, cancel := context.WithCancel(r.t.Context())
 	defer cancel()
 	hooks(func() error { cancel(); return errCrash })
+	idle := make(chan struct{})
+	go func() {
+		defer close(idle)
+		_ = d.WaitIdle(ctx)
+		cancel()
+	}()
+	defer func() { <-idle }()
 	if err := d.Run(ctx); err != nil {
 		r.t.Fatalf("run: %v", err)
 	}

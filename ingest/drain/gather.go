@@ -12,6 +12,7 @@ import (
 type chunk struct {
 	items []item
 	at    time.Time // of the read
+	more  bool      // there was more to read
 }
 
 // A chunk is small against a batch, so that what is read ahead is too: decoded,
@@ -22,32 +23,23 @@ const (
 	chunksAhead  = 2
 )
 
-// minBatchBytes is what a batch may always have.
-const minBatchBytes = 256 << 10
-
-// room returns how many bytes the next batch may have.
-func (d *Drain) room() int64 { return min(max(d.target.Load(), minBatchBytes), d.opts.MaxBytes) }
-
-// followed lets the next batches be twice as large as one that was committed:
-// while there is a backlog they grow, and where little comes in nothing large
-// can gather once the store goes away.
-func (d *Drain) followed(b *batch) { d.target.Store(2 * b.size()) }
-
 // read reads and decodes ahead of the batch in flight, by some chunks, and hands
 // over in order. It returns when ctx ends or the journal is closed.
 func (d *Drain) read(ctx context.Context, from ingest.Position, out chan<- chunk) error {
+	maxRecords, maxBytes := min(d.opts.MaxRows, chunkRecords), min(d.opts.BatchBytes, chunkBytes)
 	for {
 		var records []ingest.Record
 		err := d.retry(ctx, ctx, JournalStage, 0, func(ctx context.Context) (err error) {
-			records, err = d.opts.Log.Read(ctx, from, min(d.opts.MaxRows, chunkRecords), min(d.opts.MaxBytes, chunkBytes))
+			records, err = d.opts.Log.Read(ctx, from, maxRecords, maxBytes)
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		next := chunk{at: d.opts.Now()}
-		next.items = d.decode(records)
-		from = records[len(records)-1].Next
+		last := records[len(records)-1]
+		next := chunk{at: d.opts.Now(), items: d.decode(records)}
+		next.more = len(records) == maxRecords || sizeOf(next.items)+int64(len(last.Data)) > maxBytes
+		from = last.Next
 		select {
 		case out <- next:
 		case <-ctx.Done():
@@ -59,16 +51,16 @@ func (d *Drain) read(ctx context.Context, from ingest.Position, out chan<- chunk
 // prepare gathers and claims one batch after another, and hands them over
 // frozen. It returns when ctx ends.
 func (d *Drain) prepare(ctx context.Context, chunks <-chan chunk, ready chan<- *batch) error {
-	var rest []item
-	before := make(chan struct{}) // closed when nothing is unwritten
-	close(before)
+	var rest chunk
+	before := prepared(nil, false, d.opts.Now()) // nothing is unwritten
+	close(before.taken)
+	close(before.settled)
 	for {
 		b, left, err := d.gather(ctx, chunks, rest, before)
 		if err != nil {
 			return err
 		}
 		rest = left
-		b.started, b.settled = d.opts.Now(), make(chan struct{})
 		d.note(func(*Stat) { d.preparing = b.underWay() })
 		if err := d.claim(ctx, b, before); err != nil {
 			return err
@@ -80,22 +72,24 @@ func (d *Drain) prepare(ctx context.Context, chunks <-chan chunk, ready chan<- *
 			return errStopped
 		}
 		d.note(func(*Stat) { d.preparing = underWay{} })
-		before = b.settled
+		before = b
 	}
 }
 
 // gather returns the next batch and what is left for the one after. It begins
 // with rest, waits until there is something, then for FlushInterval more, and
-// until the batch before is written, unless the batch is full sooner: so a slow
-// store gets large batches. What has waited that long already waits a tenth of it.
-func (d *Drain) gather(ctx context.Context, chunks <-chan chunk, rest []item, before <-chan struct{}) (*batch, []item, error) {
-	items, since := rest, d.opts.Now().Add(-d.opts.FlushInterval)
+// until the batch before is with the store, unless the batch is full sooner: so a
+// slow store gets large batches. What has waited that long already waits a tenth
+// of it.
+func (d *Drain) gather(ctx context.Context, chunks <-chan chunk, rest chunk, before *batch) (*batch, chunk, error) {
+	last := rest
+	items, since := rest.items, d.opts.Now().Add(-d.opts.FlushInterval)
 	if len(items) == 0 {
 		select {
-		case c := <-chunks:
-			items, since = c.items, c.at
+		case last = <-chunks:
+			items, since = last.items, last.at
 		case <-ctx.Done():
-			return nil, nil, errStopped
+			return nil, chunk{}, errStopped
 		}
 	}
 	n, full := d.fit(items)
@@ -106,27 +100,28 @@ func (d *Drain) gather(ctx context.Context, chunks <-chan chunk, rest []item, be
 	var written <-chan struct{} // is waited for once the time is over
 	for !full {
 		select {
-		case c := <-chunks:
-			items = append(items, c.items...)
+		case last = <-chunks:
+			items = append(items, last.items...)
 			n, full = d.fit(items)
 			continue
 		case <-linger.C:
-			written = before
+			written = before.taken
 			continue
 		case <-written:
 		case <-ctx.Done():
-			return nil, nil, errStopped
+			return nil, chunk{}, errStopped
 		}
 		break
 	}
 	// The rest must not keep the batch's memory.
-	return &batch{items: items[:n:n]}, slices.Clone(items[n:]), nil
+	rest = chunk{items: slices.Clone(items[n:]), more: last.more}
+	return prepared(items[:n:n], last.more || n < len(items), d.opts.Now()), rest, nil
 }
 
 // fit returns how many of the items make a batch, at least one, and whether it
 // has no room for more.
 func (d *Drain) fit(items []item) (n int, full bool) {
-	rows, size, room := 0, int64(0), d.room()
+	rows, size, room := 0, int64(0), d.opts.BatchBytes
 	for i := range items {
 		rows += items[i].rows()
 		size += int64(items[i].size)

@@ -1,11 +1,14 @@
 package drain
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,16 +38,19 @@ func TestManifest_RoundTrip(t *testing.T) {
 	if m, err := file.load(); m != nil || err != nil {
 		t.Errorf("no manifest: %v, %v", m, err)
 	}
-	payload := encodeManifest(items)
-	if err := file.save(payload); err != nil {
+	payload, last := encodeManifest(items), encodeManifest(items[1:])
+	if err := file.save(payload, last); err != nil {
 		t.Fatal(err)
 	}
-	m, err := file.load()
-	if err != nil {
-		t.Fatal(err)
+	all, err := file.load()
+	if err != nil || len(all) != 2 {
+		t.Fatalf("read back %d batches, %v", len(all), err)
 	}
 	want := [][]ingest.Claim{{}, items[1].claims}
-	if m.from != items[0].at || m.to != items[1].next || !reflect.DeepEqual(m.claims, want) {
+	if m := all[0]; m.from != items[0].at || m.to != items[1].next || !reflect.DeepEqual(m.claims, want) || !bytes.Equal(m.payload, payload) {
+		t.Errorf("read back %+v", m)
+	}
+	if m := all[1]; m.from != items[1].at || !reflect.DeepEqual(m.claims, want[1:]) || !bytes.Equal(m.payload, last) {
 		t.Errorf("read back %+v", m)
 	}
 	for change, with := range map[string]func([]item){
@@ -71,15 +77,19 @@ func TestManifest_RoundTrip(t *testing.T) {
 
 func FuzzManifest(f *testing.F) {
 	payload := encodeManifest(exampleItems())
-	f.Add(payload)
-	f.Fuzz(func(t *testing.T, payload []byte) {
+	f.Add(binary.AppendUvarint(nil, uint64(len(payload))), payload)
+	f.Fuzz(func(t *testing.T, length, payload []byte) {
 		// The checksum keeps damage out; what passes it must still be read safely.
-		dir := manifestFile{dir: t.TempDir()}
-		if err := dir.save(payload); err != nil {
-			t.Fatal(err)
+		body := slices.Concat(length, payload)
+		sum := sha256.Sum256(body)
+		all, err := parseManifests(slices.Concat([]byte(manifestMagic), body, sum[:]))
+		if err != nil && !errors.Is(err, errManifest) || err == nil && len(all) == 0 {
+			t.Errorf("%+v, %v", all, err)
 		}
-		if m, err := dir.load(); err != nil && !errors.Is(err, errManifest) || err == nil && len(m.claims) == 0 {
-			t.Errorf("%+v, %v", m, err)
+		for _, m := range all {
+			if len(m.claims) == 0 || len(m.was) != len(m.claims) {
+				t.Errorf("%+v", m)
+			}
 		}
 	})
 }
@@ -116,29 +126,6 @@ func TestBackoff(t *testing.T) {
 			}
 		}
 	}
-}
-
-// Room follows the size of what is committed, within bounds, and is small after
-// a failure.
-func TestRoom(t *testing.T) {
-	t.Parallel()
-	d := &Drain{logger: slog.New(slog.DiscardHandler), failing: make(map[Stage]failure)}
-	setDefaults(&d.opts)
-	want := func(after string, bytes int64) {
-		t.Helper()
-		if got := d.room(); got != bytes {
-			t.Errorf("after %s: %d bytes, want %d", after, got, bytes)
-		}
-	}
-	want("the start", minBatchBytes)
-	d.followed(&batch{items: []item{{size: 1 << 19}, {size: 1 << 18}}})
-	want("a batch", 3<<19)
-	d.followed(&batch{items: []item{{size: 1 << 30}}})
-	want("a large one", d.opts.MaxBytes)
-	d.failed(SinkStage, 1, errors.New("away"))
-	want("a failure", minBatchBytes)
-	d.followed(&batch{items: []item{{size: 1}}})
-	want("a small one", minBatchBytes)
 }
 
 // formSource decodes JSON forms as plainly as a source can.

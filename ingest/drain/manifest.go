@@ -14,21 +14,23 @@ import (
 	"github.com/leadgate/leadgate/ingest"
 )
 
-// The manifest file: the magic, the payload, and the SHA-256 of the payload.
+// The manifest file: the magic, the payloads of one batch or of several that were
+// to be written together, each behind its length (a uvarint), and the SHA-256 of
+// all that.
 //
-// The payload holds uvarints and texts (a length as a uvarint, then the bytes):
+// A payload holds uvarints and texts (a length as a uvarint, then the bytes):
 // segment and offset of the first record and of the position behind the last;
 // the number of records; for each its delivery's id, verdict after decoding,
 // verdict before a replay and number of events; for each event its id, decision, first receipt
 // (microseconds since 1970, a varint), contact and duplicate_of.
 const (
-	manifestMagic = "leadgate batch 2\n"
+	manifestMagic = "leadgate batch 3\n"
 	manifestName  = "batch.manifest"
 )
 
 var errManifest = errors.New("damaged manifest")
 
-// manifest is what a crash must not lose about the batch in flight.
+// manifest is what a crash must not lose about a batch in flight.
 type manifest struct {
 	payload  []byte
 	from, to ingest.Position
@@ -71,15 +73,32 @@ func encodeManifest(items []item) []byte {
 	return buf
 }
 
-func parseManifest(file []byte) (*manifest, error) {
+// parseManifests reads a manifest file.
+func parseManifests(file []byte) ([]*manifest, error) {
 	body, ok := bytes.CutPrefix(file, []byte(manifestMagic))
 	if !ok || len(body) < sha256.Size {
 		return nil, errManifest
 	}
-	payload := body[:len(body)-sha256.Size]
-	if sha256.Sum256(payload) != [sha256.Size]byte(body[len(payload):]) {
+	payloads := body[:len(body)-sha256.Size]
+	if sha256.Sum256(payloads) != [sha256.Size]byte(body[len(payloads):]) {
 		return nil, errManifest
 	}
+	var all []*manifest
+	for r := (manifestReader{rest: payloads}); len(r.rest) > 0; {
+		n := r.count()
+		m, err := parseManifest(r.rest[:n])
+		if err != nil || r.failed {
+			return nil, errManifest
+		}
+		all, r.rest = append(all, m), r.rest[n:]
+	}
+	if len(all) == 0 {
+		return nil, errManifest
+	}
+	return all, nil
+}
+
+func parseManifest(payload []byte) (*manifest, error) {
 	r := manifestReader{rest: payload}
 	m := &manifest{payload: payload}
 	for _, p := range [...]*ingest.Position{&m.from, &m.to} {
@@ -152,22 +171,26 @@ type manifestFile struct{ dir string }
 
 func (f manifestFile) path() string { return filepath.Join(f.dir, manifestName) }
 
-// save makes the payload the manifest, durably.
-func (f manifestFile) save(payload []byte) error {
-	sum := sha256.Sum256(payload)
-	return writeFile(f.dir, manifestName, []byte(manifestMagic), payload, sum[:])
+// save makes these the manifest, durably.
+func (f manifestFile) save(payloads ...[]byte) error {
+	var body []byte
+	for _, payload := range payloads {
+		body = append(binary.AppendUvarint(body, uint64(len(payload))), payload...)
+	}
+	sum := sha256.Sum256(body)
+	return writeFile(f.dir, manifestName, []byte(manifestMagic), body, sum[:])
 }
 
-// load returns nil if there is no manifest, and errManifest (wrapped) for one
+// load returns none if there is no manifest, and errManifest (wrapped) for one
 // that is damaged.
-func (f manifestFile) load() (*manifest, error) {
+func (f manifestFile) load() ([]*manifest, error) {
 	file, err := os.ReadFile(f.path())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	} else if err != nil {
 		return nil, fmt.Errorf("read manifest: %w", err)
 	}
-	return parseManifest(file)
+	return parseManifests(file)
 }
 
 // remove need not be durable: a manifest that comes back is known as committed

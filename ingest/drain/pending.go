@@ -7,12 +7,17 @@ import (
 	"github.com/leadgate/leadgate/ingest"
 )
 
-// keepPending hands over what the written batch's events have yet to be asked
-// for. Deliveries that the store would not take are left out: their replay asks.
-func (d *Drain) keepPending(stop, work context.Context, b *batch, written ingest.Batch) error {
-	if d.opts.Pending == nil {
+// keepPending hands over what written events have yet to be asked for.
+func (d *Drain) keepPending(stop, work context.Context, events []ingest.Event) error {
+	if d.opts.Pending == nil || len(events) == 0 {
 		return nil
 	}
+	return d.retry(stop, work, PendingStage, 0, func(ctx context.Context) error { return d.opts.Pending(ctx, events) })
+}
+
+// asksOf returns what a written batch's events have yet to be asked for.
+// Deliveries that the store would not take are left out: their replay asks.
+func asksOf(b *batch, rows *ingest.Batch) []ingest.Event {
 	var events []ingest.Event
 	for i := range b.items {
 		it := &b.items[i]
@@ -29,16 +34,12 @@ func (d *Drain) keepPending(stop, work context.Context, b *batch, written ingest
 		return nil
 	}
 	refused := make(map[string]bool)
-	for i := range written.Outcomes {
-		if o := &written.Outcomes[i]; o.Verdict == ingest.Quarantined {
+	for i := range rows.Outcomes {
+		if o := &rows.Outcomes[i]; o.Verdict == ingest.Quarantined {
 			refused[o.Delivery.ID] = true
 		}
 	}
-	events = slices.DeleteFunc(events, func(e ingest.Event) bool { return refused[e.DeliveryID] })
-	if len(events) == 0 {
-		return nil
-	}
-	return d.retry(stop, work, PendingStage, 0, func(ctx context.Context) error { return d.opts.Pending(ctx, events) })
+	return slices.DeleteFunc(events, func(e ingest.Event) bool { return refused[e.DeliveryID] })
 }
 
 // asks tells whether to ask for the whole of an item's event: if it is news, if

@@ -8,50 +8,63 @@ import (
 	"github.com/leadgate/leadgate/ingest"
 )
 
-// resume returns the batch that was in flight at the last stop, frozen as it
-// was, or nil if there is none.
-func (d *Drain) resume(stop, work context.Context) (*batch, error) {
-	var m *manifest
+// resume writes the batches that were in flight at the last stop, or that failed
+// when they were written together, one by one and frozen as they were.
+func (d *Drain) resume(stop, work context.Context) error {
+	var all []*manifest
 	err := d.retry(stop, work, ManifestStage, 0, func(context.Context) (err error) {
-		if m, err = d.manifest.load(); errors.Is(err, errManifest) {
+		if all, err = d.manifest.load(); errors.Is(err, errManifest) {
 			return d.setManifestAside(err.Error())
 		}
 		return err
 	})
-	if err != nil || m == nil {
-		return nil, err
+	if err != nil || len(all) == 0 {
+		return err
 	}
-	committed := d.opts.Log.Committed()
-	if !committed.Less(m.to) { // the crash came between commit and removal
-		return nil, d.retry(stop, work, ManifestStage, 0, func(context.Context) error { return d.manifest.remove() })
+	for i, m := range all {
+		committed := d.opts.Log.Committed()
+		if !committed.Less(m.to) { // it ended after that
+			continue
+		}
+		b, err := d.restore(stop, work, committed, m)
+		if err != nil {
+			return err
+		}
+		if b == nil {
+			return d.retry(stop, work, ManifestStage, 0, func(context.Context) error {
+				return d.setManifestAside("it does not describe what the journal holds")
+			})
+		}
+		d.logger.Info("resuming a batch in flight", "batch", b.id, "deliveries", len(b.items), "left", len(all)-1-i)
+		if err := d.finish(stop, work, b); err != nil {
+			return err
+		}
 	}
-	items, err := d.readAgain(stop, work, committed, m)
-	if err != nil {
+	return d.retry(stop, work, ManifestStage, 0, func(context.Context) error { return d.manifest.remove() })
+}
+
+// restore makes of a manifest the batch that it was made of, or nil if the journal
+// holds another.
+func (d *Drain) restore(stop, work context.Context, from ingest.Position, m *manifest) (*batch, error) {
+	items, err := d.readAgain(stop, work, from, m)
+	if err != nil || len(items) != len(m.claims) {
 		return nil, err
 	}
 	b := &batch{items: items, started: d.opts.Now()}
-	if len(items) == len(m.claims) {
-		for i := range items {
-			items[i].claims, items[i].was = m.claims[i], m.was[i]
-			if len(items[i].events) != len(m.claims[i]) {
-				items = nil
-				break
-			}
+	for i := range items {
+		if len(items[i].events) != len(m.claims[i]) {
+			return nil, nil
 		}
-		if items != nil {
-			b.freeze()
-		}
+		items[i].claims, items[i].was = m.claims[i], m.was[i]
 	}
+	b.freeze()
 	if !bytes.Equal(b.payload, m.payload) {
-		return nil, d.retry(stop, work, ManifestStage, 0, func(context.Context) error {
-			return d.setManifestAside("it does not describe what the journal holds")
-		})
+		return nil, nil
 	}
-	d.logger.Info("resuming the batch in flight", "batch", b.id, "deliveries", len(b.items))
 	return b, nil
 }
 
-// setManifestAside gives the manifest up. The batch is formed anew, which is
+// setManifestAside gives the manifest up. What it told of is formed anew, which is
 // safe: see the package's comment.
 func (d *Drain) setManifestAside(reason string) error {
 	name, err := d.manifest.setAside(d.opts.Now())
@@ -71,7 +84,7 @@ func (d *Drain) readAgain(stop, work context.Context, from ingest.Position, m *m
 	for len(items) < len(m.claims) {
 		var records []ingest.Record
 		err := d.retry(stop, work, JournalStage, 0, func(context.Context) (err error) {
-			records, err = d.opts.Log.Read(stop, from, len(m.claims)-len(items), d.opts.MaxBytes)
+			records, err = d.opts.Log.Read(stop, from, len(m.claims)-len(items), d.opts.BatchBytes)
 			return err
 		})
 		if err != nil {

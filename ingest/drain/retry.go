@@ -70,7 +70,6 @@ type failure struct {
 const logEvery = 20
 
 func (d *Drain) failed(stage Stage, attempt int, err error) {
-	d.target.Store(0) // what is prepared meanwhile waits: let it be little
 	text := redactError(err)
 	d.note(func(*Stat) {
 		f, ok := d.failing[stage]

@@ -80,10 +80,10 @@ func (s *Set) Settled(source string, verdict ingest.Verdict, delay time.Duration
 	}
 }
 
-// Lead counts a lead that was written.
-func (s *Set) Lead(source string, verdict ingest.LeadVerdict) {
+// Leads counts leads that were written.
+func (s *Set) Leads(source string, verdict ingest.LeadVerdict, n int) {
 	if s != nil {
-		s.leads.WithLabelValues(s.source(source), string(verdict)).Inc()
+		s.leads.WithLabelValues(s.source(source), string(verdict)).Add(float64(n))
 	}
 }
 

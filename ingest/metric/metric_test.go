@@ -48,7 +48,7 @@ func feed(s *metric.Set) {
 	s.Panicked()
 	s.Settled("landing", ingest.Accepted, 30*time.Millisecond)
 	s.Settled("gone", ingest.Quarantined, time.Second)
-	s.Lead("landing", ingest.UniqueLead)
+	s.Leads("landing", ingest.UniqueLead, 1)
 	s.Rows("leads_log", 7)
 	s.Batch(3 * time.Millisecond)
 	s.Failed(metric.Sink)

@@ -1,0 +1,146 @@
+package drain
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/leadgate/leadgate/ingest"
+)
+
+// Joined are batches on their way into the store together, to which it is as one.
+type Joined interface {
+	// Append adds a batch. Nothing of it is in the store before Commit. It must
+	// not change the batch nor keep it.
+	Append(batch ingest.Batch) error
+	// Commit returns nil when all that was appended is durable. After an error
+	// some of it may be.
+	Commit() error
+	// Abort gives up what was not committed. After Commit it does nothing.
+	Abort()
+}
+
+// errApart says that batches which were to be written together are not, and
+// stand in the manifest.
+var errApart = errors.New("joined batches failed")
+
+// joinWait is how long joined batches wait for the next one, of which there is
+// something in the journal.
+const joinWait = time.Second
+
+// joins tells whether others may be written together with a batch: there is more
+// behind it, and nothing of it needs the store's answer.
+func (d *Drain) joins(b *batch) bool {
+	return d.opts.Join != nil && b.more && b.rows() < d.opts.MaxRows && b.size() < d.opts.MaxBytes &&
+		!slices.ContainsFunc(b.items, func(it item) bool { return it.delivery == nil || it.delivery.Replay > 0 })
+}
+
+// join writes a prepared batch and those that come after it together: a store
+// takes few large batches for a fraction of what many small ones cost it. Each is
+// handed on as it comes, and only what the manifest says of it is kept. It
+// returns a batch that was prepared and is not among them, if there is one. If
+// anything fails, all of them are tried again one by one, see resume.
+func (d *Drain) join(stop, work context.Context, b *batch, ready <-chan *batch) (rest *batch, err error) {
+	ctx, cancel := context.WithCancel(work)
+	defer cancel()
+	limit := time.AfterFunc(d.opts.WriteTimeout, cancel) // for one step
+	defer limit.Stop()
+
+	j := joined{written: newWritten(b)}
+	into, err := d.opts.Join(ctx, b.id)
+	if err == nil {
+		defer into.Abort()
+	}
+	for last := b; ; last = rest {
+		j.add(last)
+		d.note(func(*Stat) { d.writing = j.under })
+		if err == nil {
+			rows := rowsOf(last.id, last.items)
+			j.written.add(last, &rows)
+			err = into.Append(rows)
+		}
+		close(last.taken)
+		limit.Reset(d.opts.WriteTimeout)
+		if rest = nil; err != nil || !d.joins(last) || j.rows >= d.opts.MaxRows || j.size >= d.opts.MaxBytes {
+			break
+		}
+		rest = next(stop, last, ready)
+		if rest == nil || !d.mayFollow(&j, rest) {
+			break
+		}
+	}
+	if saved := d.freeze(stop, work, j.payloads...); saved != nil {
+		return nil, saved
+	}
+	if err == nil {
+		limit.Reset(d.opts.WriteTimeout)
+		err = into.Commit()
+	}
+	if err != nil {
+		return nil, d.apart(stop, work, err)
+	}
+	if err := d.commit(stop, work, &j.written); err != nil {
+		return nil, err
+	}
+	d.unfreeze()
+	for _, settled := range j.settled {
+		close(settled)
+	}
+	return rest, nil
+}
+
+// mayFollow tells whether a batch still fits. One that does not join others may be
+// the last.
+func (d *Drain) mayFollow(j *joined, b *batch) bool {
+	plain := *b
+	plain.more = true
+	return d.joins(&plain) && j.rows+b.rows() <= d.opts.MaxRows && j.size+b.size() <= d.opts.MaxBytes
+}
+
+// next waits for the batch after last, unless that waits for last itself.
+func next(stop context.Context, last *batch, ready <-chan *batch) *batch {
+	wait := time.NewTimer(joinWait)
+	defer wait.Stop()
+	select {
+	case b := <-ready:
+		return b
+	case <-last.awaited:
+	case <-wait.C:
+	case <-stop.Done():
+	}
+	return nil
+}
+
+// apart says what became of joined batches that failed.
+func (d *Drain) apart(stop, work context.Context, err error) error {
+	if work.Err() != nil || stop.Err() != nil && errors.Is(err, context.Canceled) {
+		return errStopped
+	}
+	d.logger.Warn("batches that were written together failed; they are tried again one by one", "err", redactError(err))
+	var rejected *ingest.RejectedError
+	if d.opts.OnRetry != nil && !errors.As(err, &rejected) {
+		d.opts.OnRetry(SinkStage, err)
+	}
+	return errApart
+}
+
+// joined is what is kept of batches that are written together.
+type joined struct {
+	payloads [][]byte
+	settled  []chan struct{}
+	rows     int
+	size     int64
+	under    underWay
+	written  written
+}
+
+func (j *joined) add(b *batch) {
+	if j.payloads == nil {
+		j.under.oldest = b.oldest()
+	}
+	j.payloads, j.settled = append(j.payloads, b.payload), append(j.settled, b.settled)
+	j.rows += b.rows()
+	j.size += b.size()
+	j.under.deliveries += len(b.items)
+}
