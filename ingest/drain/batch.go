@@ -15,6 +15,7 @@ type batch struct {
 	payload []byte
 	id      string
 	started time.Time
+	full    bool // it has no room for more
 	more    bool // the journal held more when its last records were read
 
 	taken   chan struct{} // closed when it is with the store, but perhaps not committed
@@ -23,9 +24,9 @@ type batch struct {
 }
 
 // prepared makes a batch that others may wait for.
-func prepared(items []item, more bool, now time.Time) *batch {
+func prepared(items []item, full, more bool, now time.Time) *batch {
 	return &batch{
-		items: items, more: more, started: now,
+		items: items, full: full, more: more, started: now,
 		taken: make(chan struct{}), settled: make(chan struct{}), awaited: make(chan struct{}),
 	}
 }

@@ -18,7 +18,7 @@ func TestGather_ClockStepsBack(t *testing.T) {
 		chunks := make(chan chunk, 1)
 		chunks <- chunk{items: []item{{size: 1}}, at: d.opts.Now()}
 		offset = -time.Hour
-		before := prepared(nil, false, began)
+		before := prepared(nil, false, false, began)
 		close(before.taken)
 		b, rest, err := d.gather(context.Background(), chunks, chunk{}, before)
 		if err != nil || len(b.items) != 1 || len(rest.items) != 0 {

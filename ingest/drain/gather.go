@@ -52,7 +52,7 @@ func (d *Drain) read(ctx context.Context, from ingest.Position, out chan<- chunk
 // frozen. It returns when ctx ends.
 func (d *Drain) prepare(ctx context.Context, chunks <-chan chunk, ready chan<- *batch) error {
 	var rest chunk
-	before := prepared(nil, false, d.opts.Now()) // nothing is unwritten
+	before := prepared(nil, false, false, d.opts.Now()) // nothing is unwritten
 	close(before.taken)
 	close(before.settled)
 	for {
@@ -83,15 +83,14 @@ func (d *Drain) prepare(ctx context.Context, chunks <-chan chunk, ready chan<- *
 // of it.
 func (d *Drain) gather(ctx context.Context, chunks <-chan chunk, rest chunk, before *batch) (*batch, chunk, error) {
 	last := rest
-	items, since := rest.items, d.opts.Now().Add(-d.opts.FlushInterval)
-	if len(items) == 0 {
+	if len(last.items) == 0 {
 		select {
 		case last = <-chunks:
-			items, since = last.items, last.at
 		case <-ctx.Done():
 			return nil, chunk{}, errStopped
 		}
 	}
+	items, since := last.items, last.at
 	n, full := d.fit(items)
 	wait := d.opts.FlushInterval - d.opts.Now().Sub(since)
 	wait = min(max(wait, d.opts.FlushInterval/10), d.opts.FlushInterval) // a clock may jump, either way
@@ -114,8 +113,8 @@ func (d *Drain) gather(ctx context.Context, chunks <-chan chunk, rest chunk, bef
 		break
 	}
 	// The rest must not keep the batch's memory.
-	rest = chunk{items: slices.Clone(items[n:]), more: last.more}
-	return prepared(items[:n:n], last.more || n < len(items), d.opts.Now()), rest, nil
+	rest = chunk{items: slices.Clone(items[n:]), at: last.at, more: last.more}
+	return prepared(items[:n:n], full, last.more, d.opts.Now()), rest, nil
 }
 
 // fit returns how many of the items make a batch, at least one, and whether it

@@ -25,14 +25,18 @@ type Joined interface {
 // stand in the manifest.
 var errApart = errors.New("joined batches failed")
 
-// joinWait is how long joined batches wait for the next one, of which there is
-// something in the journal.
-const joinWait = time.Second
+const (
+	// joinWait is how long joined batches wait for the next one.
+	joinWait = time.Second
+	// joinIntervals is for how many of Options.FlushInterval batches are joined
+	// though there is no backlog, only much coming in.
+	joinIntervals = 5
+)
 
 // joins tells whether others may be written together with a batch: there is more
-// behind it, and nothing of it needs the store's answer.
+// behind it, or soon will be, and nothing of it needs the store's answer.
 func (d *Drain) joins(b *batch) bool {
-	return d.opts.Join != nil && b.more && b.rows() < d.opts.MaxRows && b.size() < d.opts.MaxBytes &&
+	return d.opts.Join != nil && (b.more || b.full) && b.rows() < d.opts.MaxRows && b.size() < d.opts.MaxBytes &&
 		!slices.ContainsFunc(b.items, func(it item) bool { return it.delivery == nil || it.delivery.Replay > 0 })
 }
 
@@ -62,7 +66,7 @@ func (d *Drain) join(stop, work context.Context, b *batch, ready <-chan *batch) 
 		}
 		close(last.taken)
 		limit.Reset(d.opts.WriteTimeout)
-		if rest = nil; err != nil || !d.joins(last) || j.rows >= d.opts.MaxRows || j.size >= d.opts.MaxBytes {
+		if rest = nil; err != nil || !d.goesOn(&j, last) {
 			break
 		}
 		rest = next(stop, last, ready)
@@ -88,6 +92,12 @@ func (d *Drain) join(stop, work context.Context, b *batch, ready <-chan *batch) 
 		close(settled)
 	}
 	return rest, nil
+}
+
+// goesOn tells whether another batch is waited for.
+func (d *Drain) goesOn(j *joined, last *batch) bool {
+	prompt := !last.more && d.opts.Now().Sub(j.written.started) >= joinIntervals*d.opts.FlushInterval
+	return d.joins(last) && !prompt && j.rows < d.opts.MaxRows && j.size < d.opts.MaxBytes
 }
 
 // mayFollow tells whether a batch still fits. One that does not join others may be

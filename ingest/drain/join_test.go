@@ -161,6 +161,7 @@ func TestJoin_BacklogIsWrittenTogether(t *testing.T) {
 		if s := d.Stat(); s.Deliveries != 90 || s.Events != 90 || s.InFlight != 0 {
 			t.Errorf("%+v", s)
 		}
+		synctest.Wait()
 		r.all(ids)
 		begun := j.begun
 		for n := range 3 {
@@ -175,6 +176,37 @@ func TestJoin_BacklogIsWrittenTogether(t *testing.T) {
 		}
 		if err := stop(); err != nil || j.begun != begun || j.open != 0 || counted != 93 {
 			t.Errorf("%v, %d begun for single deliveries, %d are open, told of %d leads", err, j.begun-begun, j.open, counted)
+		}
+	})
+}
+
+// Where much comes in, without a backlog, batches are written together for a
+// while; where little does, they are not.
+func TestJoin_FollowsTheRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		j := joining(r)
+		d, stop := r.start()
+		for i := range 300 { // three fill a batch
+			r.lead(fmt.Sprint("much", i), "")
+			time.Sleep(10 * time.Millisecond)
+		}
+		if err := d.WaitIdle(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(j.parts); n < 3 || n > 4 || len(r.sink.tries()) > 1 {
+			t.Errorf("in three seconds %d were written together, %d alone", n, len(r.sink.tries()))
+		}
+		begun := j.begun
+		for i := range 20 {
+			r.lead(fmt.Sprint("little", i), "")
+			time.Sleep(150 * time.Millisecond)
+		}
+		if err := d.WaitIdle(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := stop(); err != nil || j.begun != begun || len(r.sink.view()) != 320 {
+			t.Errorf("%v, %d begun, %d leads", err, j.begun-begun, len(r.sink.view()))
 		}
 	})
 }
