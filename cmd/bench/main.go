@@ -84,7 +84,7 @@ func run(ctx context.Context) (err error) {
 	flag.IntVar(&b.rounds, "rounds", 3, "how often each subject has its turn")
 	flag.DurationVar(&b.time, "time", 3*time.Second, "how long one measurement takes")
 	flag.IntVar(&b.connections, "connections", 64, "kept-alive connections of the load")
-	flag.IntVar(&b.backlog, "backlog", 60_000, "deliveries in the journal when the drain is measured")
+	flag.IntVar(&b.backlog, "backlog", 150_000, "deliveries in the journal when the drain is measured")
 	only := flag.String("only", "", "regular expression: the parts to run, by the names of the goals")
 	flag.StringVar(&b.jsonPath, "json", "", "file to write the results to, as JSON")
 	flag.StringVar(&b.markdown, "markdown", "", "file to write the tables to, as Markdown")

@@ -244,8 +244,11 @@ func (d *Drain) advance(stop, work context.Context) error {
 	chunks, ready := make(chan chunk, chunksAhead), make(chan *batch)
 	failed := make(chan error, 2)
 	var helpers sync.WaitGroup
-	defer helpers.Wait()
-	defer cancel()
+	defer func() {
+		cancel()
+		helpers.Wait()
+		d.note(func(*Stat) { d.preparing = underWay{} })
+	}()
 	from := d.opts.Log.Committed()
 	helpers.Go(func() { failed <- d.read(ahead, from, chunks) })
 	helpers.Go(func() { failed <- d.prepare(ahead, chunks, ready) })

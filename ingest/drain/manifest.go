@@ -173,12 +173,14 @@ func (f manifestFile) path() string { return filepath.Join(f.dir, manifestName) 
 
 // save makes these the manifest, durably.
 func (f manifestFile) save(payloads ...[]byte) error {
-	var body []byte
+	parts, sum := [][]byte{[]byte(manifestMagic)}, sha256.New()
 	for _, payload := range payloads {
-		body = append(binary.AppendUvarint(body, uint64(len(payload))), payload...)
+		length := binary.AppendUvarint(nil, uint64(len(payload)))
+		parts = append(parts, length, payload)
+		sum.Write(length)
+		sum.Write(payload)
 	}
-	sum := sha256.Sum256(body)
-	return writeFile(f.dir, manifestName, []byte(manifestMagic), body, sum[:])
+	return writeFile(f.dir, manifestName, append(parts, sum.Sum(nil))...)
 }
 
 // load returns none if there is no manifest, and errManifest (wrapped) for one
