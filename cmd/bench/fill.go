@@ -94,7 +94,7 @@ func fillKeys(ctx context.Context, client *redis.Client, keys int64) (leads int,
 		if err != nil || space >= keys {
 			return leads, err
 		}
-		part := events[:min(len(events), int(keys-space+3)/4)] // a lead is four keys
+		part := events[:min(len(events), int(keys-space+2)/3)] // a lead is three keys
 		for i := range part {
 			id, now := strconv.FormatUint(lastID.Add(1), 16), time.Now()
 			e := ingest.Event{

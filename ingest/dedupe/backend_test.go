@@ -83,6 +83,7 @@ var suite = map[string]func(t *testing.T, client redis.UniversalClient){
 	"clear":      testClear,
 	"cancelled":  testCancelled,
 	"replays":    testReplays,
+	"ids":        testIDs,
 }
 
 func TestMemory(t *testing.T) {

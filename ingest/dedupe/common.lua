@@ -1,6 +1,7 @@
--- KEYS[1] is the workspace's epoch key; all others are derived from it.
+-- KEYS[1] is the mark that the memory is filled; all other keys are derived
+-- from it. entry.go says what stands in them.
 local prefix = string.sub(KEYS[1], 1, -6)
-local call = redis.call
+local call, byte, char, sub = redis.call, string.byte, string.char, string.sub
 local held = {} -- values by key that were read or written, false where there is none
 
 -- fetch reads many keys at once, for get: a call for each costs three times that.
@@ -10,26 +11,85 @@ local function fetch(keys)
   for n, key in ipairs(keys) do held[key] = values[n] end
 end
 
--- get returns the fields of a value, or nil.
-local function get(kind, id)
-  local key = prefix .. kind .. id
+-- get returns a key's value, or false.
+local function get(key)
   local value = held[key]
   if value == nil then
     value = call('GET', key)
     held[key] = value
   end
-  if not value then return nil end
-  local fields = {}
-  for field in string.gmatch(value .. '|', '([^|]*)|') do
-    fields[#fields + 1] = field
-  end
-  return fields
+  return value
 end
 
-local function put(kind, id, ttl, value)
-  local key = prefix .. kind .. id
+local function put(key, value, ttl)
   held[key] = value
   call('SET', key, value, 'PX', ttl)
 end
 
-local function later(a, b) return tonumber(a) > tonumber(b) end
+-- split returns the texts that stand in a value from a position on, each after
+-- its length in a byte; join makes such a value and leaves out what is empty at
+-- its end.
+local function split(value, at)
+  local texts = {}
+  while at <= #value do
+    local last = at + byte(value, at)
+    texts[#texts + 1] = sub(value, at + 1, last)
+    at = last + 1
+  end
+  return texts
+end
+
+local function join(...)
+  local texts, last = {...}, select('#', ...)
+  while last > 0 and texts[last] == '' do last = last - 1 end
+  for n = 1, last do texts[n] = char(#texts[n]) .. texts[n] end
+  return table.concat(texts, '', 1, last)
+end
+
+-- number reads an integer, the most significant byte first.
+local function number(text)
+  local n = 0
+  for i = 1, #text do n = n * 256 + byte(text, i) end
+  return n
+end
+
+local function later(a, b) return number(a) > number(b) end
+
+-- Flags of an event's entry.
+local WINDOW, UPDATE, MUTABLE, LINK = 1, 2, 4, 8
+local function has(flags, flag) return flags % (2 * flag) >= flag end
+
+-- entry returns what a value says of an event, value what says that.
+local function entry(value)
+  local flags, texts = byte(value), split(value, 2)
+  local first, version = texts[1], texts[5] or ''
+  return {
+    window = has(flags, WINDOW), update = has(flags, UPDATE), mutable = has(flags, MUTABLE), link = has(flags, LINK),
+    first = first, owner = texts[2] or '', contact = texts[3] or '', duplicate = texts[4] or '',
+    version = version == '' and first or version, print = texts[6] or '',
+  }
+end
+
+local function value(e)
+  return char((e.window and WINDOW or 0) + (e.update and UPDATE or 0)) ..
+    join(e.first, e.owner, e.contact, e.duplicate, e.version == e.first and '' or e.version, e.print)
+end
+
+-- contact returns what is known of the contact that an identifier is known by
+-- if no other is: since when the identifier is linked to which contact, if it
+-- is, and which lead opened the contact's window when, if one did.
+local function contact(id)
+  local known = id ~= '' and get(prefix .. 'c' .. id)
+  if not known then return {id = id} end
+  local texts = split(known, 1)
+  local since, of, lead, received = texts[1], texts[2] or '', texts[3] or '', texts[4] or ''
+  local c = {id = id, known = true}
+  if since ~= '' then c.since, c.of = since, of == '' and id or of end
+  if lead ~= '' then c.lead, c.received = lead, received == '' and since or received end
+  return c
+end
+
+local function keep(c, ttl)
+  put(prefix .. 'c' .. c.id, join(c.since or '', c.of and c.of ~= c.id and c.of or '', c.lead or '',
+    c.received and c.received ~= c.since and c.received or ''), ttl)
+end

@@ -10,17 +10,31 @@
 //
 // All keys of a workspace share a hash tag, so one script may touch them in a
 // Redis Cluster, and every key has a time to live. The scripts are given the
-// epoch key and derive the others from it, all in the same slot.
+// first key and derive the others from it, all in the same slot.
 //
-//	lg:{workspace}:epoch     that the memory is filled; the scripts refuse to run without it
-//	lg:{workspace}:e:<id>    received|owner|fingerprint|state|duplicate_of|contact|version|last decision
-//	lg:{workspace}:i:<hash>  since|contact, by the hash of an e-mail address or phone number
-//	lg:{workspace}:p:<id>    lead|received, by contact: the lead that opened the window
+//	lg:{workspace}:known     that the memory is filled; the scripts refuse to run without it
+//	lg:{workspace}:e<id>     of an event: flags, first received, owner, contact, duplicate_of, version, fingerprint
+//	lg:{workspace}:c<id>     of a contact: since, linked to, window's lead, window's first received
+//
+// A lead is as many keys as it has identifiers, and one. An e-mail address or
+// phone number stands under the contact that it alone would be given
+// (Options.Identify): the entry tells since when it is linked to which contact,
+// mostly that very one, and beside it which lead opened that contact's window.
+// So what both identifiers are linked to is found by either, and a window is in
+// one place. Ids and numbers are binary, and what follows from something else is
+// left out (see entry.go and common.lua).
 //
 // Times are microseconds since 1970 of the receipt of deliveries. The window
 // is fixed: it runs from the lead that opened it and is compared by these
 // times, so neither a later duplicate nor a slow drain moves its end. A time to
 // live only frees memory.
+//
+// A change of this layout changes the name of its first key. So a new version
+// finds the memory empty in a Redis that an older one filled, and rebuilds it
+// from the store. It does not read the older one's keys, nor the older one its:
+// of the gateways that share a Redis, all old ones stop before the first new one
+// starts, or a lead that comes to both counts twice. Old keys go with their time
+// to live, or at once by Clear.
 //
 // # What a claim answers
 //

@@ -6,10 +6,10 @@ import (
 	"github.com/leadgate/leadgate/ingest"
 )
 
-// fingerprint returns 16 hex digits over what a mutable event says, without
+// fingerprint returns 8 bytes over what a mutable event says, without
 // what differs between two deliveries of the same content: their ids and times
 // of receipt, and the defaults taken from these.
-func fingerprint(e *ingest.Event) string {
+func fingerprint(e *ingest.Event) []byte {
 	content := struct {
 		Zone   string
 		At     int64
@@ -40,7 +40,7 @@ func fingerprint(e *ingest.Event) string {
 	}
 	text, err := json.Marshal(content)
 	if err != nil {
-		return "" // cannot be: no channels, functions or cycles inside
+		return nil // cannot be: no channels, functions or cycles inside
 	}
-	return ingest.Digest("fingerprint", string(text))[:16]
+	return appendID(nil, ingest.Digest("fingerprint", string(text)))[:8]
 }

@@ -74,7 +74,7 @@ func (m *Memory) filled(ctx context.Context) (bool, error) {
 	m.mu.Lock()
 	pipe := m.client.Pipeline()
 	for workspace := range m.asked {
-		pipe.Exists(ctx, m.epochKey(workspace))
+		pipe.Exists(ctx, m.markKey(workspace))
 	}
 	m.mu.Unlock()
 	if pipe.Len() == 0 {

@@ -1,13 +1,13 @@
 package dedupe
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -29,7 +29,8 @@ var errIdentify = errors.New("dedupe: Options.Identify is missing: set it to ide
 // defaults.
 type Options struct {
 	// Identify tells one person from others: identity.Of. Rooms do not import
-	// each other, so the wiring passes it in.
+	// each other, so the wiring passes it in. The contact by both identifiers
+	// must be that by the e-mail address.
 	Identify func(workspace, email, phone string) ingest.Identity
 	// Prefix of all keys, "lg:".
 	Prefix string
@@ -92,9 +93,9 @@ func New(client redis.UniversalClient, opts Options) *Memory {
 	return m
 }
 
-// epochKey is the one key that scripts are given.
-func (m *Memory) epochKey(workspace string) string {
-	return m.opts.Prefix + "{" + url.QueryEscape(workspace) + "}:epoch"
+// markKey is the one key that scripts are given.
+func (m *Memory) markKey(workspace string) string {
+	return m.opts.Prefix + "{" + url.QueryEscape(workspace) + "}:known"
 }
 
 var (
@@ -176,71 +177,95 @@ func (m *Memory) remember(workspaces map[string]int) {
 }
 
 func (m *Memory) claimArgs(events int) []any {
-	windowTTL := m.opts.Window + m.opts.WindowSlack
-	return append(make([]any, 0, 4+9*events), m.opts.EventTTL.Milliseconds(), m.opts.ContactTTL.Milliseconds(),
-		windowTTL.Milliseconds(), m.opts.Window.Microseconds())
+	return append(make([]any, 0, 3+4*events), m.opts.EventTTL.Milliseconds(),
+		max(m.opts.ContactTTL, m.opts.Window+m.opts.WindowSlack).Milliseconds(), m.opts.Window.Microseconds())
 }
 
-// question is what is asked about an event.
+// question is what is asked about an event, and what to keep of it if it is new
+// and unique.
 type question struct {
-	event        *ingest.Event
-	person       ingest.Identity
-	flags, print string
-	received     int64
+	entry                  entry
+	id, text, email, phone string
 }
 
 func (m *Memory) question(e *ingest.Event) question {
-	q := question{event: e, received: e.ReceivedAt.UnixMicro()}
+	q := question{entry: entry{first: e.ReceivedAt, owner: e.DeliveryID, version: e.Version}}
+	var email, phone string
 	switch {
 	case e.Lead != nil:
-		q.person = m.opts.Identify(e.Workspace, e.Lead.Person.Email, e.Lead.Person.Phone)
+		email, phone = m.contacts(e.Workspace, e.Lead.Person.Email, e.Lead.Person.Phone)
 	case e.Status != nil:
-		q.person = m.opts.Identify(e.Workspace, e.Status.Email, e.Status.Phone)
+		email, phone = m.contacts(e.Workspace, e.Status.Email, e.Status.Phone)
 	}
+	q.entry.contact = cmp.Or(email, phone)
 	if e.Mutable {
-		q.flags, q.print = "m", fingerprint(e)
+		q.entry.flags, q.entry.fingerprint = flagMutable, fingerprint(e)
 	}
 	// Test and spam leads look their contact up, but must not tie two people
 	// together: they often carry strangers' addresses.
 	genuine := e.Lead == nil || !e.Lead.Test && len(e.Lead.SpamReasons) == 0
-	if genuine && q.person.Contact != "" {
-		q.flags += "l"
+	if genuine && q.entry.contact != "" {
+		q.entry.flags |= flagLink
 		if e.Lead != nil {
-			q.flags += "w"
+			q.entry.flags |= flagWindow
 		}
 	}
+	var space [160]byte
+	b := appendID(space[:0], e.ID)
+	id := len(b)
+	b = q.entry.appendTo(b)
+	text := len(b)
+	b = appendID(b, email)
+	mail := len(b)
+	b = appendID(b, phone)
+	all := string(b) // one piece of memory for all four
+	q.id, q.text, q.email, q.phone = all[:id], all[id:text], all[text:mail], all[mail:]
 	return q
+}
+
+// contacts returns the contacts that a person gets who is not known yet, by
+// each identifier alone.
+func (m *Memory) contacts(workspace, email, phone string) (byEmail, byPhone string) {
+	if email != "" {
+		byEmail = m.opts.Identify(workspace, email, "").Contact
+	}
+	if phone != "" {
+		byPhone = m.opts.Identify(workspace, "", phone).Contact
+	}
+	return byEmail, byPhone
 }
 
 // appendTo appends the arguments of the script. They are pointers, which need
 // no memory of their own in an interface.
 func (q *question) appendTo(args []any) []any {
-	return append(args, &q.event.ID, &q.event.DeliveryID, &q.print, &q.flags, &q.received, &q.event.Version,
-		&q.person.Contact, &q.person.Email, &q.person.Phone)
+	return append(args, &q.id, &q.text, &q.email, &q.phone)
 }
 
 var (
 	errAnswer = errors.New("answer not understood")
-	decisions = map[string]ingest.Decision{"n": ingest.NewEvent, "u": ingest.UpdatedEvent, "d": ingest.DuplicateEvent}
+	decisions = map[byte]ingest.Decision{'n': ingest.NewEvent, 'u': ingest.UpdatedEvent, 'd': ingest.DuplicateEvent}
 )
 
-// parseAnswer reads decision|first received|contact|duplicate of, or "n" for
-// what is new, unique, and of the contact that was proposed.
+// parseAnswer reads a decision, then when the event was first received, its
+// contact and whose duplicate it is; or "n" alone for what is new, unique, and of
+// the contact that was proposed.
 func parseAnswer(text string, q *question) (ingest.Claim, error) {
 	if text == "n" {
-		return ingest.Claim{Decision: ingest.NewEvent, FirstReceived: time.UnixMicro(q.received).UTC(), ContactID: q.person.Contact}, nil
+		return ingest.Claim{Decision: ingest.NewEvent, FirstReceived: time.UnixMicro(q.entry.first.UnixMicro()).UTC(), ContactID: q.entry.contact}, nil
 	}
-	fields := strings.Split(text, "|")
-	if len(fields) != 4 || decisions[fields[0]] == "" {
+	if text == "" || decisions[text[0]] == "" {
 		return ingest.Claim{}, errAnswer
 	}
-	first, err := strconv.ParseInt(fields[1], 10, 64)
-	if err != nil {
-		return ingest.Claim{}, errAnswer
+	var fields [3]string
+	rest, ok := text[1:], true
+	for i := range fields {
+		if fields[i], rest, ok = cutText(rest); !ok {
+			return ingest.Claim{}, errAnswer
+		}
 	}
 	return ingest.Claim{
-		Decision: decisions[fields[0]], FirstReceived: time.UnixMicro(first).UTC(),
-		ContactID: fields[2], DuplicateOf: fields[3],
+		Decision: decisions[text[0]], FirstReceived: unpackTime(fields[0]),
+		ContactID: unpackID(fields[1]), DuplicateOf: unpackID(fields[2]),
 	}, nil
 }
 
@@ -262,7 +287,7 @@ func (m *Memory) run(ctx context.Context, script *redis.Script, calls []call) er
 	for attempt := 0; ; attempt++ {
 		pipe := m.client.TxPipeline()
 		for i := range calls {
-			calls[i].result = script.EvalSha(ctx, pipe, []string{m.epochKey(calls[i].workspace)}, calls[i].args...)
+			calls[i].result = script.EvalSha(ctx, pipe, []string{m.markKey(calls[i].workspace)}, calls[i].args...)
 		}
 		_, err := pipe.Exec(ctx)
 		if err == nil {

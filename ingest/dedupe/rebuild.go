@@ -3,7 +3,6 @@ package dedupe
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/leadgate/leadgate/ingest"
@@ -16,6 +15,9 @@ import (
 type Loader interface {
 	Known(ctx context.Context, since time.Time, yield func(ingest.Known) error) error
 }
+
+// rowArgs is how many arguments a row has.
+const rowArgs = 7
 
 // rebuildCalls is how many script calls, of chunk rows each, make a round trip.
 const rebuildCalls = 50
@@ -78,7 +80,7 @@ func (r *rebuild) add(ctx context.Context, known ingest.Known) error {
 		at = len(r.calls)
 		r.open[known.Workspace] = at
 		r.workspaces[known.Workspace] = struct{}{}
-		r.calls = append(r.calls, call{workspace: known.Workspace, args: make([]any, 0, 12*chunk)})
+		r.calls = append(r.calls, call{workspace: known.Workspace, args: make([]any, 0, rowArgs*chunk)})
 	}
 	r.calls[at].rows = append(r.calls[at].rows, len(r.batch))
 	r.calls[at].args = append(r.calls[at].args, r.args(&known)...)
@@ -88,20 +90,22 @@ func (r *rebuild) add(ctx context.Context, known ingest.Known) error {
 
 func (r *rebuild) args(known *ingest.Known) []any {
 	opts := &r.memory.opts
-	person := opts.Identify(known.Workspace, known.Email, known.Phone)
-	state := ""
+	e := entry{
+		first: known.ReceivedAt, owner: known.DeliveryID, contact: known.ContactID, duplicateOf: known.DuplicateOf,
+		version: known.Version,
+	}
 	contactTTL, windowTTL := r.left(known, opts.ContactTTL), int64(0)
 	switch {
 	case known.Kind != ingest.LeadKind:
 	case known.Verdict == ingest.UniqueLead || known.Verdict == ingest.DuplicateLead:
-		state, windowTTL = "w", r.left(known, opts.Window+opts.WindowSlack)
+		e.flags, windowTTL = flagWindow, r.left(known, opts.Window+opts.WindowSlack)
 	default:
 		contactTTL = 0 // as in question: these tie nobody together
 	}
+	email, phone := r.memory.contacts(known.Workspace, known.Email, known.Phone)
 	return []any{
-		known.EventID, r.left(known, opts.EventTTL), known.DeliveryID, known.ReceivedAt.UnixMicro(),
-		strconv.FormatUint(known.Version, 10), state, known.DuplicateOf, known.ContactID,
-		contactTTL, windowTTL, person.Email, person.Phone,
+		appendID(nil, known.EventID), e.appendTo(make([]byte, 0, 64)), r.left(known, opts.EventTTL), appendID(nil, email), appendID(nil, phone),
+		contactTTL, windowTTL,
 	}
 }
 
@@ -156,7 +160,7 @@ func (r *rebuild) finish(ctx context.Context) error {
 	}
 	pipe := r.memory.client.Pipeline()
 	for workspace := range r.workspaces {
-		pipe.Set(ctx, r.memory.epochKey(workspace), r.now.UnixMicro(), r.memory.opts.EventTTL)
+		pipe.Set(ctx, r.memory.markKey(workspace), r.now.UnixMicro(), r.memory.opts.EventTTL)
 	}
 	if pipe.Len() == 0 {
 		return nil

@@ -1,37 +1,47 @@
--- ARGV: twelve for each row: id, event ttl, owner, received, version, state,
--- duplicate_of, contact, contact ttl, window ttl, e-mail hash, phone hash. A ttl
--- is what is left, in ms; 0 leaves that part out. What is known already stays:
--- rows may come in any order, again, and beside claims. Answers the numbers of
--- the rows (from 1) whose duplicate_of is not known yet.
+-- ARGV: seven for each row: id, its entry, event ttl, contacts of the e-mail
+-- address and phone number alone, contact ttl, window ttl. A ttl is what is
+-- left, in ms; 0 leaves that part out. What is known already stays: rows may
+-- come in any order, again, and beside claims. Answers the numbers of the rows
+-- (from 1) whose lead that they duplicate is not known yet.
 local missing = {}
-for i = 1, #ARGV, 12 do
-  local id, received, state, duplicate, contact = ARGV[i], ARGV[i + 3], ARGV[i + 5], ARGV[i + 6], ARGV[i + 7]
-  if ARGV[i + 1] ~= '0' and not get('e:', id) then
-    put('e:', id, ARGV[i + 1], table.concat({received, ARGV[i + 2], '', state, duplicate, contact, ARGV[i + 4], 'n'}, '|'))
-  end
-  local contacts = {contact}
-  if ARGV[i + 8] ~= '0' and contact ~= '' then
-    for _, hash in ipairs({ARGV[i + 10], ARGV[i + 11]}) do
-      if hash ~= '' then
-        local link = get('i:', hash)
-        if not link or later(link[1], received) then
-          put('i:', hash, ARGV[i + 8], received .. '|' .. contact)
-        elseif link[2] ~= contact then
-          contacts[#contacts + 1] = link[2]
-        end
+
+-- extend keeps a contact for at least ttl.
+local function extend(c, ttl)
+  if c.known then ttl = math.max(tonumber(ttl), call('PTTL', prefix .. 'c' .. c.id)) end
+  keep(c, ttl)
+end
+
+for i = 1, #ARGV, 7 do
+  local id, e, event_ttl, contact_ttl, window_ttl = ARGV[i], entry(ARGV[i + 1]), ARGV[i + 2], ARGV[i + 5], ARGV[i + 6]
+  local key = prefix .. 'e' .. id
+  if event_ttl ~= '0' and not get(key) then put(key, ARGV[i + 1], event_ttl) end
+  local contacts = {e.contact}
+  if contact_ttl ~= '0' and e.contact ~= '' then
+    for _, identifier in ipairs({ARGV[i + 3], ARGV[i + 4]}) do
+      local c = contact(identifier)
+      if identifier == '' then
+        -- not told
+      elseif not c.of or later(c.since, e.first) then
+        c.since, c.of = e.first, e.contact
+        extend(c, contact_ttl)
+      elseif c.of ~= e.contact then
+        contacts[#contacts + 1] = c.of
       end
     end
   end
-  if ARGV[i + 9] ~= '0' and state == 'w' and contact ~= '' then
-    local opens = {id, received}
-    if duplicate ~= '' then
-      local first = get('e:', duplicate)
-      opens = first and {duplicate, first[1]}
-      if not first then missing[#missing + 1] = (i + 11) / 12 end
+  if window_ttl ~= '0' and e.window and e.contact ~= '' then
+    local opens = {lead = id, received = e.first}
+    if e.duplicate ~= '' then
+      local known = get(prefix .. 'e' .. e.duplicate)
+      opens = known and {lead = e.duplicate, received = entry(known).first}
+      if not known then missing[#missing + 1] = (i + 6) / 7 end
     end
     for _, id in ipairs(opens and contacts or {}) do
-      local own = get('p:', id)
-      if not own or later(opens[2], own[2]) then put('p:', id, ARGV[i + 9], opens[1] .. '|' .. opens[2]) end
+      local c = contact(id)
+      if not c.lead or later(opens.received, c.received) then
+        c.lead, c.received = opens.lead, opens.received
+        extend(c, window_ttl)
+      end
     end
   end
 end

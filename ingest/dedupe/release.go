@@ -23,7 +23,7 @@ func (m *Memory) Release(ctx context.Context, events []ingest.Known) error {
 			calls = append(calls, call{workspace: e.Workspace})
 		}
 		calls[at].rows = append(calls[at].rows, i)
-		calls[at].args = append(calls[at].args, e.EventID, e.DeliveryID)
+		calls[at].args = append(calls[at].args, appendID(nil, e.EventID), appendDelivery(nil, e.DeliveryID))
 	}
 	if err := m.run(ctx, releaseScript, calls); err != nil {
 		return fmt.Errorf("give up %d events in redis: %w", len(events), err)
