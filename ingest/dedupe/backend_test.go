@@ -84,6 +84,7 @@ var suite = map[string]func(t *testing.T, client redis.UniversalClient){
 	"cancelled":  testCancelled,
 	"replays":    testReplays,
 	"ids":        testIDs,
+	"older":      testOlder,
 }
 
 func TestMemory(t *testing.T) {

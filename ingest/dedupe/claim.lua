@@ -1,17 +1,19 @@
--- ARGV: event ttl, contact ttl (ms), window (microseconds); then four for each
--- event: id, its entry if it is new, unique and of the person's own contact,
--- and the contacts of the e-mail address and phone number alone. Flags of the
--- entry say what is asked: MUTABLE; WINDOW may ask for the person's window; LINK
--- may link unknown identifiers to the contact.
+-- ARGV: event ttl, contact ttl (ms), window (microseconds); then six for each
+-- event: its key and its entry if it is new, unique and of the person's own
+-- contact; the key of the contact that the e-mail address alone is given, '' without
+-- one, and its entry if the person is not known, '' if it is not to be kept; and
+-- the same of the phone number. Flags of the event's entry say what is asked:
+-- MUTABLE; WINDOW may ask for the person's window; LINK may link unknown
+-- identifiers to the contact.
 -- Answers one text for each event, the shortest for the most frequent; nothing
 -- if the memory is empty.
-if call('EXISTS', KEYS[1]) == 0 then return {} end
+if not filled() then return {} end
 local event_ttl, contact_ttl, width = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local used = {} -- keys to be kept for longer
 
 -- resolve returns all contacts of the identifiers, the survivor first.
 local function resolve(own, new, first, mail, phone)
-  local a, b = contact(mail), contact(phone)
+  local a, b = at(mail), at(phone)
   local since
   if own == '' then
     if a.of then since, own = a.since, a.of end
@@ -22,10 +24,10 @@ local function resolve(own, new, first, mail, phone)
   for _, c in ipairs({a, b}) do
     if c.of and c.of ~= own then contacts[#contacts + 1] = c.of end
     if c.of == own and not since then since = c.since end
-    if c.of and new.link then used[#used + 1] = prefix .. 'c' .. c.id end
+    if c.of and new.link then used[#used + 1] = c.key end
   end
   for _, c in ipairs({a, b}) do
-    if new.link and c.id ~= '' and not c.of then
+    if new.link and c.id and not c.of then
       c.since, c.of = since or first, own
       keep(c, contact_ttl)
     end
@@ -77,24 +79,25 @@ local function before(a, b)
   return #a < #b
 end
 
--- first keeps an event of a person when neither is known.
-local function first(id, text, mail, phone)
-  put(prefix .. 'e' .. id, text, event_ttl)
-  local flags, since = byte(text), sub(text, 2, 9) -- with its length
-  if has(flags, LINK) then
-    local own = mail ~= '' and mail or phone
-    put(prefix .. 'c' .. own, has(flags, WINDOW) and since .. '\0' .. char(#id) .. id or since, contact_ttl)
-    if phone ~= '' and phone ~= own then put(prefix .. 'c' .. phone, since .. char(#own) .. own, contact_ttl) end
-  end
-  return 'n'
+local function add(key, value, ttl) return call('SET', key, value, 'NX', 'PX', ttl) end
+
+-- first keeps an event and its person if nobody knows either, and tells whether
+-- it did. It asks by writing: to read first would cost a quarter more. Of an event
+-- that is known it returns the entry; if its person is, the event alone is kept,
+-- and not as it is to stay.
+local function first(key, text, mail, mail_text, phone, phone_text)
+  if not add(key, text, event_ttl) then return false, call('GET', key) end
+  if mail ~= '' and (mail_text == '' or not add(mail, mail_text, contact_ttl)) then return false, false end
+  if phone == '' or phone_text ~= '' and add(phone, phone_text, contact_ttl) then return true end
+  if mail ~= '' then call('DEL', mail) end
+  return false, false
 end
 
-local function claim(id, text, mail, phone)
-  local known = get(prefix .. 'e' .. id)
-  if not known and (mail == '' or not get(prefix .. 'c' .. mail)) and (phone == '' or not get(prefix .. 'c' .. phone)) then
-    return first(id, text, mail, phone)
-  end
-  local new, e, own = entry(text), entry(text), ''
+local function claim(key, text, mail, mail_text, phone, phone_text)
+  local done, known = first(key, text, mail, mail_text, phone, phone_text)
+  if done then return 'n' end
+  held = {[key] = known}
+  local new, e, own = entry(text), entry(text), '' -- what is asked, and what will be kept
   local was = known and entry(known)
   if was and was.owner ~= '' then -- not one that was given up, see release.lua
     e.first, e.window, e.duplicate, own = was.first, was.window, was.duplicate, was.contact
@@ -121,23 +124,17 @@ local function claim(id, text, mail, phone)
   if not new.window then
     if e.duplicate == '' then e.window = false end -- gives its window back, see opener
   elseif not e.window then
-    e.duplicate, e.window = ask(id, e.first, contacts), true
+    e.duplicate, e.window = ask(sub(key, #prefix + 2), e.first, contacts), true
   end
-  put(prefix .. 'e' .. id, value(e), event_ttl)
+  put(key, value(e), event_ttl)
   if not e.update and e.first == new.first and e.contact == new.contact and e.duplicate == '' then return 'n' end
   return (e.update and 'u' or 'n') .. join(e.first, e.contact, e.duplicate)
 end
 
-local keys = {}
-for i = 4, #ARGV, 4 do
-  keys[#keys + 1] = prefix .. 'e' .. ARGV[i]
-  if ARGV[i + 2] ~= '' then keys[#keys + 1] = prefix .. 'c' .. ARGV[i + 2] end
-  if ARGV[i + 3] ~= '' then keys[#keys + 1] = prefix .. 'c' .. ARGV[i + 3] end
-end
-fetch(keys)
-local answers = {}
-for i = 4, #ARGV, 4 do
-  answers[#answers + 1] = claim(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3])
+local answers, n = {}, 0
+for i = 4, #ARGV, 6 do
+  n = n + 1
+  answers[n] = claim(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5])
 end
 -- Last: after a first write Redis lets the others pass its maxmemory.
 call('PEXPIRE', KEYS[1], event_ttl)

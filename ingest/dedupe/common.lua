@@ -1,15 +1,12 @@
--- KEYS[1] is the mark that the memory is filled; all other keys are derived
--- from it. entry.go says what stands in them.
+-- KEYS[1] is the mark that the memory is filled; all other keys start as it
+-- does. entry.go says what stands in them.
 local prefix = string.sub(KEYS[1], 1, -6)
 local call, byte, char, sub = redis.call, string.byte, string.char, string.sub
-local held = {} -- values by key that were read or written, false where there is none
 
--- fetch reads many keys at once, for get: a call for each costs three times that.
-local function fetch(keys)
-  if #keys == 0 then return end
-  local values = call('MGET', unpack(keys))
-  for n, key in ipairs(keys) do held[key] = values[n] end
-end
+-- filled tells whether the memory is; not if an older version filled its own since.
+local function filled() return call('EXISTS', KEYS[1]) == 1 and call('EXISTS', prefix .. 'epoch') == 0 end
+
+local held = {} -- values by key that were read or written, false where there is none
 
 -- get returns a key's value, or false.
 local function get(key)
@@ -75,21 +72,24 @@ local function value(e)
     join(e.first, e.owner, e.contact, e.duplicate, e.version == e.first and '' or e.version, e.print)
 end
 
--- contact returns what is known of the contact that an identifier is known by
--- if no other is: since when the identifier is linked to which contact, if it
--- is, and which lead opened the contact's window when, if one did.
-local function contact(id)
-  local known = id ~= '' and get(prefix .. 'c' .. id)
-  if not known then return {id = id} end
+-- at returns what is known of the contact that an identifier is given alone:
+-- since when the identifier is linked to which contact, if it is, and which lead
+-- opened the contact's window when, if one did. Without a key it is nobody's.
+local function at(key)
+  if key == '' then return {} end
+  local c, known = {key = key, id = sub(key, #prefix + 2)}, get(key)
+  if not known then return c end
   local texts = split(known, 1)
   local since, of, lead, received = texts[1], texts[2] or '', texts[3] or '', texts[4] or ''
-  local c = {id = id, known = true}
-  if since ~= '' then c.since, c.of = since, of == '' and id or of end
+  if since ~= '' then c.since, c.of = since, of == '' and c.id or of end
   if lead ~= '' then c.lead, c.received = lead, received == '' and since or received end
+  c.known = true
   return c
 end
 
+local function contact(id) return at(prefix .. 'c' .. id) end
+
 local function keep(c, ttl)
-  put(prefix .. 'c' .. c.id, join(c.since or '', c.of and c.of ~= c.id and c.of or '', c.lead or '',
+  put(c.key, join(c.since or '', c.of and c.of ~= c.id and c.of or '', c.lead or '',
     c.received and c.received ~= c.since and c.received or ''), ttl)
 end

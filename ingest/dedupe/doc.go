@@ -9,8 +9,8 @@
 // # Keys
 //
 // All keys of a workspace share a hash tag, so one script may touch them in a
-// Redis Cluster, and every key has a time to live. The scripts are given the
-// first key and derive the others from it, all in the same slot.
+// Redis Cluster, and every key has a time to live. The first key is all that the
+// scripts declare; the others are in the same slot.
 //
 //	lg:{workspace}:known     that the memory is filled; the scripts refuse to run without it
 //	lg:{workspace}:e<id>     of an event: flags, first received, owner, contact, duplicate_of, version, fingerprint
@@ -29,12 +29,15 @@
 // times, so neither a later duplicate nor a slow drain moves its end. A time to
 // live only frees memory.
 //
-// A change of this layout changes the name of its first key. So a new version
-// finds the memory empty in a Redis that an older one filled, and rebuilds it
-// from the store. It does not read the older one's keys, nor the older one its:
-// of the gateways that share a Redis, all old ones stop before the first new one
-// starts, or a lead that comes to both counts twice. Old keys go with their time
-// to live, or at once by Clear.
+// # Older layouts
+//
+// The first key's name changes with the layout, so a new version finds the
+// memory empty in a Redis that an older one filled, and rebuilds it from the
+// store. It takes the older one's mark (epoch) away, and refuses to go on where
+// that comes back: so after a step back, and forth again, either rebuilds what it
+// missed instead of counting it twice. Versions of different layouts must not
+// share a Redis for longer than that: the last old gateway stops before the first
+// new one starts. Old keys go with their time to live, or at once by Clear.
 //
 // # What a claim answers
 //
@@ -50,4 +53,7 @@
 // less than a window away, it is a duplicate of that; else it is unique, and
 // opens a window unless a newer lead has. The window of a unique lead that turns
 // out to be a test, spam or unreachable is void.
+//
+// A Redis at its maxmemory, or one that may not write, refuses claims, of known
+// events too: most claims are of what is new, so they ask by writing.
 package dedupe

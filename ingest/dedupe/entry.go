@@ -55,6 +55,29 @@ func (e *entry) appendTo(b []byte) []byte {
 	return b[:filled]
 }
 
+// contactEntry is what is kept of a contact that is not known yet: when its
+// identifier was first met, which other contact it is linked to, and the lead
+// that opened its window then. Like entry's fields.
+type contactEntry struct {
+	since  time.Time
+	of     string
+	opener string
+}
+
+func (c *contactEntry) appendTo(b []byte) []byte {
+	at := len(b)
+	b = counted(appendTime(append(b, 0), uint64(max(0, c.since.UnixMicro()))), at)
+	if c.of == "" && c.opener == "" {
+		return b
+	}
+	at = len(b)
+	if b = counted(appendID(append(b, 0), c.of), at); c.opener == "" {
+		return b
+	}
+	at = len(b)
+	return counted(appendID(append(b, 0), c.opener), at)
+}
+
 // counted sets the byte at to the length of what follows it.
 func counted(b []byte, at int) []byte {
 	b[at] = byte(len(b) - at - 1)
@@ -99,14 +122,30 @@ const idSize = 16
 
 // appendID appends the bytes of 32 hex digits.
 func appendID(b []byte, id string) []byte {
-	var packed [idSize]byte
-	if len(id) != 2*idSize || strings.ContainsAny(id, "ABCDEF") {
+	if len(id) != 2*idSize {
 		return appendOther(b, id)
 	}
-	if _, err := hex.Decode(packed[:], []byte(id)); err != nil {
-		return appendOther(b, id)
+	var packed [idSize]byte
+	for i := range packed {
+		high, low := hexDigit(id[2*i]), hexDigit(id[2*i+1])
+		if high|low > 15 {
+			return appendOther(b, id)
+		}
+		packed[i] = high<<4 | low
 	}
 	return append(b, packed[:]...)
+}
+
+// hexDigit returns what a digit is worth, more than 15 for what is none.
+func hexDigit(c byte) byte {
+	switch {
+	case c-'0' < 10:
+		return c - '0'
+	case c-'a' < 6:
+		return c - 'a' + 10
+	default:
+		return 255
+	}
 }
 
 func unpackID(packed string) string {

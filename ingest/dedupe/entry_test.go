@@ -1,6 +1,7 @@
 package dedupe_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/leadgate/leadgate/ingest"
+	"github.com/leadgate/leadgate/ingest/dedupe"
 )
 
 // testIDs claims events and deliveries whose ids have all forms, which must not
@@ -72,5 +74,33 @@ func testIDs(t *testing.T, client redis.UniversalClient) {
 	}
 	if got := claim(t, m, far); show(got) != "new" {
 		t.Errorf("the owner of a far version: %s", show(got))
+	}
+}
+
+// testOlder meets what a version of another layout left in Redis, or wrote
+// there since.
+func testOlder(t *testing.T, client redis.UniversalClient) {
+	m := opened(t, client)
+	first := lead("l1", "d1", start, "ann@example.com", "")
+	claim(t, m, first)
+	if err := client.Set(t.Context(), "lg:{w}:epoch", "1772366400000000", day).Err(); err != nil {
+		t.Fatal(err)
+	}
+	again := lead("l3", "d3", start.Add(2*day), "ann@example.com", "")
+	if _, err := m.Claim(t.Context(), []ingest.Event{again}); !errors.Is(err, dedupe.ErrEmpty) {
+		t.Fatalf("claim beside an older version: %v, want ErrEmpty", err)
+	}
+	// What that counted meanwhile is in the store.
+	if err := m.Rebuild(t.Context(), rows{known("l2", "d2", -day, ingest.UniqueLead, "", "c2", "bob@example.com", "")}); err != nil {
+		t.Fatal(err)
+	}
+	if n := client.Exists(t.Context(), "lg:{w}:epoch").Val(); n != 0 {
+		t.Error("the older version is not told that its memory is gone")
+	}
+	if got := claim(t, m, again); got.DuplicateOf != "l1" {
+		t.Errorf("of the memory from before: %s", show(got))
+	}
+	if got := claim(t, m, lead("l4", "d4", start, "bob@example.com", "")); got.DuplicateOf != "l2" {
+		t.Errorf("of what the older version counted: %s", show(got))
 	}
 }

@@ -74,7 +74,9 @@ func (m *Memory) filled(ctx context.Context) (bool, error) {
 	m.mu.Lock()
 	pipe := m.client.Pipeline()
 	for workspace := range m.asked {
-		pipe.Exists(ctx, m.markKey(workspace))
+		keys := m.keyspace(workspace)
+		pipe.Exists(ctx, keys.mark())
+		pipe.Exists(ctx, keys.oldMark())
 	}
 	m.mu.Unlock()
 	if pipe.Len() == 0 {
@@ -84,8 +86,9 @@ func (m *Memory) filled(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	for _, answer := range answers {
-		if count, ok := answer.(*redis.IntCmd); !ok || count.Val() == 0 {
+	for i, answer := range answers {
+		wanted := int64(1 - i%2)
+		if count, ok := answer.(*redis.IntCmd); !ok || count.Val() != wanted {
 			return false, nil
 		}
 	}

@@ -93,9 +93,29 @@ func New(client redis.UniversalClient, opts Options) *Memory {
 	return m
 }
 
-// markKey is the one key that scripts are given.
-func (m *Memory) markKey(workspace string) string {
-	return m.opts.Prefix + "{" + url.QueryEscape(workspace) + "}:known"
+// keyspace is what all keys of a workspace start with: they share a slot.
+type keyspace string
+
+func (m *Memory) keyspace(workspace string) keyspace {
+	return keyspace(m.opts.Prefix + "{" + url.QueryEscape(workspace) + "}:")
+}
+
+// mark is the key that scripts are told by name.
+func (k keyspace) mark() string { return string(k) + "known" }
+
+// oldMark is what mark was when a lead was four keys of text.
+func (k keyspace) oldMark() string { return string(k) + "epoch" }
+
+func (k keyspace) appendEvent(b []byte, id string) []byte {
+	return appendID(append(append(b, k...), 'e'), id)
+}
+
+// appendContact appends nothing for no contact.
+func (k keyspace) appendContact(b []byte, id string) []byte {
+	if id == "" {
+		return b
+	}
+	return appendID(append(append(b, k...), 'c'), id)
 }
 
 var (
@@ -114,9 +134,9 @@ var (
 )
 
 // chunk is how many events one call of a script takes. It bounds how long
-// Redis serves nobody else (a millisecond or two) and spreads what a call
+// Redis serves nobody else (two or three milliseconds) and spreads what a call
 // costs by itself, which in the embedded Redis is ten times what an event does.
-const chunk = 100
+const chunk = 250
 
 // Claim asks, in one round trip and in the given order, which events count.
 // The answers stand in the order of the events. An event that is claimed again
@@ -137,9 +157,9 @@ func (m *Memory) Claim(ctx context.Context, events []ingest.Event) ([]ingest.Cla
 			at = len(calls)
 			open[workspace] = at
 			room := min(chunk, len(events)-i)
-			calls = append(calls, call{workspace: workspace, rows: make([]int, 0, room), args: m.claimArgs(room)})
+			calls = append(calls, call{keys: m.keyspace(workspace), rows: make([]int, 0, room), args: m.claimArgs(room)})
 		}
-		questions[i] = m.question(&events[i])
+		questions[i] = m.question(&events[i], calls[at].keys)
 		calls[at].rows = append(calls[at].rows, i)
 		calls[at].args = questions[i].appendTo(calls[at].args)
 	}
@@ -154,7 +174,7 @@ func (m *Memory) Claim(ctx context.Context, events []ingest.Event) ([]ingest.Cla
 			return nil, fmt.Errorf("claim %d events in redis: %w", len(events), err)
 		}
 		if len(answers) == 0 {
-			return nil, fmt.Errorf("claim events of workspace %q in redis: %w", c.workspace, ErrEmpty)
+			return nil, fmt.Errorf("claim events of workspace %q in redis: %w", events[c.rows[0]].Workspace, ErrEmpty)
 		}
 		if len(answers) != len(c.rows) {
 			return nil, fmt.Errorf("claim events in redis: %d answers for %d events", len(answers), len(c.rows))
@@ -177,18 +197,18 @@ func (m *Memory) remember(workspaces map[string]int) {
 }
 
 func (m *Memory) claimArgs(events int) []any {
-	return append(make([]any, 0, 3+4*events), m.opts.EventTTL.Milliseconds(),
+	return append(make([]any, 0, 3+6*events), m.opts.EventTTL.Milliseconds(),
 		max(m.opts.ContactTTL, m.opts.Window+m.opts.WindowSlack).Milliseconds(), m.opts.Window.Microseconds())
 }
 
 // question is what is asked about an event, and what to keep of it if it is new
 // and unique.
 type question struct {
-	entry                  entry
-	id, text, email, phone string
+	entry entry
+	args  [6]string // of the script
 }
 
-func (m *Memory) question(e *ingest.Event) question {
+func (m *Memory) question(e *ingest.Event, keys keyspace) question {
 	q := question{entry: entry{first: e.ReceivedAt, owner: e.DeliveryID, version: e.Version}}
 	var email, phone string
 	switch {
@@ -210,16 +230,31 @@ func (m *Memory) question(e *ingest.Event) question {
 			q.entry.flags |= flagWindow
 		}
 	}
-	var space [160]byte
-	b := appendID(space[:0], e.ID)
-	id := len(b)
+	var space [320]byte
+	b := keys.appendEvent(space[:0], e.ID)
+	ends := [...]int{len(b), 0, 0, 0, 0}
 	b = q.entry.appendTo(b)
-	text := len(b)
-	b = appendID(b, email)
-	mail := len(b)
-	b = appendID(b, phone)
-	all := string(b) // one piece of memory for all four
-	q.id, q.text, q.email, q.phone = all[:id], all[id:text], all[text:mail], all[mail:]
+	ends[1] = len(b)
+	b = keys.appendContact(b, email)
+	ends[2] = len(b)
+	own := contactEntry{since: e.ReceivedAt}
+	if q.entry.flags&flagWindow != 0 {
+		own.opener = e.ID
+	}
+	if q.entry.flags&flagLink != 0 && email != "" {
+		b, own = own.appendTo(b), contactEntry{since: e.ReceivedAt, of: email}
+	}
+	ends[3] = len(b)
+	b = keys.appendContact(b, phone)
+	ends[4] = len(b)
+	if q.entry.flags&flagLink != 0 && phone != "" {
+		b = own.appendTo(b)
+	}
+	from, all := 0, string(b) // one piece of memory for all six
+	for i, end := range ends {
+		q.args[i], from = all[from:end], end
+	}
+	q.args[len(ends)] = all[from:]
 	return q
 }
 
@@ -238,7 +273,10 @@ func (m *Memory) contacts(workspace, email, phone string) (byEmail, byPhone stri
 // appendTo appends the arguments of the script. They are pointers, which need
 // no memory of their own in an interface.
 func (q *question) appendTo(args []any) []any {
-	return append(args, &q.id, &q.text, &q.email, &q.phone)
+	for i := range q.args {
+		args = append(args, &q.args[i])
+	}
+	return args
 }
 
 var (
@@ -257,8 +295,9 @@ func parseAnswer(text string, q *question) (ingest.Claim, error) {
 		return ingest.Claim{}, errAnswer
 	}
 	var fields [3]string
-	rest, ok := text[1:], true
+	rest := text[1:]
 	for i := range fields {
+		var ok bool
 		if fields[i], rest, ok = cutText(rest); !ok {
 			return ingest.Claim{}, errAnswer
 		}
@@ -271,15 +310,16 @@ func parseAnswer(text string, q *question) (ingest.Claim, error) {
 
 // call is one call of a script and what it answered.
 type call struct {
-	workspace string
-	rows      []int
-	args      []any
-	result    *redis.Cmd
+	keys   keyspace
+	rows   []int
+	args   []any
+	result *redis.Cmd
 }
 
 // run makes all calls in one transaction: a Redis that refuses to write, for a
-// moment, must not take the later of them and not the earlier. If a server does not have the script,
-// it loads it and makes all of them again: they may be repeated.
+// moment, must not take the later of them and not the earlier. If a server does
+// not have the script, it loads it and makes all of them again: they may be
+// repeated.
 func (m *Memory) run(ctx context.Context, script *redis.Script, calls []call) error {
 	if len(calls) == 0 {
 		return nil
@@ -287,7 +327,7 @@ func (m *Memory) run(ctx context.Context, script *redis.Script, calls []call) er
 	for attempt := 0; ; attempt++ {
 		pipe := m.client.TxPipeline()
 		for i := range calls {
-			calls[i].result = script.EvalSha(ctx, pipe, []string{m.markKey(calls[i].workspace)}, calls[i].args...)
+			calls[i].result = script.EvalSha(ctx, pipe, []string{calls[i].keys.mark()}, calls[i].args...)
 		}
 		_, err := pipe.Exec(ctx)
 		if err == nil {

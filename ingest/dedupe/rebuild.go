@@ -80,15 +80,15 @@ func (r *rebuild) add(ctx context.Context, known ingest.Known) error {
 		at = len(r.calls)
 		r.open[known.Workspace] = at
 		r.workspaces[known.Workspace] = struct{}{}
-		r.calls = append(r.calls, call{workspace: known.Workspace, args: make([]any, 0, rowArgs*chunk)})
+		r.calls = append(r.calls, call{keys: r.memory.keyspace(known.Workspace), args: make([]any, 0, rowArgs*chunk)})
 	}
 	r.calls[at].rows = append(r.calls[at].rows, len(r.batch))
-	r.calls[at].args = append(r.calls[at].args, r.args(&known)...)
+	r.calls[at].args = append(r.calls[at].args, r.args(&known, r.calls[at].keys)...)
 	r.batch = append(r.batch, known)
 	return nil
 }
 
-func (r *rebuild) args(known *ingest.Known) []any {
+func (r *rebuild) args(known *ingest.Known, keys keyspace) []any {
 	opts := &r.memory.opts
 	e := entry{
 		first: known.ReceivedAt, owner: known.DeliveryID, contact: known.ContactID, duplicateOf: known.DuplicateOf,
@@ -104,8 +104,8 @@ func (r *rebuild) args(known *ingest.Known) []any {
 	}
 	email, phone := r.memory.contacts(known.Workspace, known.Email, known.Phone)
 	return []any{
-		appendID(nil, known.EventID), e.appendTo(make([]byte, 0, 64)), r.left(known, opts.EventTTL), appendID(nil, email), appendID(nil, phone),
-		contactTTL, windowTTL,
+		keys.appendEvent(nil, known.EventID), e.appendTo(make([]byte, 0, 64)), r.left(known, opts.EventTTL),
+		keys.appendContact(nil, email), keys.appendContact(nil, phone), contactTTL, windowTTL,
 	}
 }
 
@@ -160,7 +160,9 @@ func (r *rebuild) finish(ctx context.Context) error {
 	}
 	pipe := r.memory.client.Pipeline()
 	for workspace := range r.workspaces {
-		pipe.Set(ctx, r.memory.markKey(workspace), r.now.UnixMicro(), r.memory.opts.EventTTL)
+		keys := r.memory.keyspace(workspace)
+		pipe.Unlink(ctx, keys.oldMark())
+		pipe.Set(ctx, keys.mark(), r.now.UnixMicro(), r.memory.opts.EventTTL)
 	}
 	if pipe.Len() == 0 {
 		return nil

@@ -20,10 +20,10 @@ func (m *Memory) Release(ctx context.Context, events []ingest.Known) error {
 		if !ok || len(calls[at].rows) == chunk {
 			at = len(calls)
 			open[e.Workspace] = at
-			calls = append(calls, call{workspace: e.Workspace})
+			calls = append(calls, call{keys: m.keyspace(e.Workspace)})
 		}
 		calls[at].rows = append(calls[at].rows, i)
-		calls[at].args = append(calls[at].args, appendID(nil, e.EventID), appendDelivery(nil, e.DeliveryID))
+		calls[at].args = append(calls[at].args, calls[at].keys.appendEvent(nil, e.EventID), appendDelivery(nil, e.DeliveryID))
 	}
 	if err := m.run(ctx, releaseScript, calls); err != nil {
 		return fmt.Errorf("give up %d events in redis: %w", len(events), err)

@@ -1,10 +1,10 @@
--- ARGV: pairs of an event's id and its owner. The events are given up by their
+-- ARGV: pairs of an event's key and its owner. The events are given up by their
 -- owners: they hold no window any more, and whoever tells them next is the
 -- first. What is somebody else's by now stays. Answers how many were given up.
-if call('EXISTS', KEYS[1]) == 0 then return 0 end
+if not filled() then return 0 end
 local released = 0
 for i = 1, #ARGV, 2 do
-  local key = prefix .. 'e' .. ARGV[i]
+  local key = ARGV[i]
   local known = get(key)
   local e = known and entry(known)
   if e and e.owner == ARGV[i + 1] and e.owner ~= '' then
