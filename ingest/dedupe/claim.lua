@@ -79,8 +79,6 @@ local function before(a, b)
   return #a < #b
 end
 
-local function add(key, value, ttl) return call('SET', key, value, 'NX', 'PX', ttl) end
-
 -- first keeps an event and its person if nobody knows either, and tells whether
 -- it did. It asks by writing: to read first would cost a quarter more. Of an event
 -- that is known it returns the entry; if its person is, the event alone is kept,

@@ -23,6 +23,9 @@ local function put(key, value, ttl)
   call('SET', key, value, 'PX', ttl)
 end
 
+-- add sets what is not there, and tells whether it did; get is not told.
+local function add(key, value, ttl) return call('SET', key, value, 'NX', 'PX', ttl) end
+
 -- split returns the texts that stand in a value from a position on, each after
 -- its length in a byte; join makes such a value and leaves out what is empty at
 -- its end.

@@ -4,44 +4,55 @@
 -- come in any order, again, and beside claims. Answers the numbers of the rows
 -- (from 1) whose lead that they duplicate is not known yet.
 local missing = {}
+local left = {} -- of contacts that were written
 
--- extend keeps a contact for at least ttl.
-local function extend(c, ttl)
-  if c.known then ttl = math.max(tonumber(ttl), call('PTTL', c.key)) end
-  keep(c, ttl)
+-- extend writes a contact and keeps it for at least its ttl.
+local function extend(c)
+  local had = left[c.key] or c.known and call('PTTL', c.key) or 0
+  left[c.key] = math.max(c.ttl, had)
+  keep(c, left[c.key])
 end
 
-for i = 1, #ARGV, 7 do
-  local key, e, event_ttl, contact_ttl, window_ttl = ARGV[i], entry(ARGV[i + 1]), ARGV[i + 2], ARGV[i + 5], ARGV[i + 6]
-  if event_ttl ~= '0' and not get(key) then put(key, ARGV[i + 1], event_ttl) end
-  local contacts = {e.contact}
-  if contact_ttl ~= '0' and e.contact ~= '' then
-    for _, identifier in ipairs({ARGV[i + 3], ARGV[i + 4]}) do
-      local c = at(identifier)
-      if not c.key then
-        -- not told
-      elseif not c.of or later(c.since, e.first) then
-        c.since, c.of = e.first, e.contact
-        extend(c, contact_ttl)
-      elseif c.of ~= e.contact then
-        contacts[#contacts + 1] = c.of
+local function rebuild(key, text, event_ttl, mail, phone, contact_ttl, window_ttl)
+  if event_ttl > 0 and add(key, text, event_ttl) then held[key] = text end
+  local e, people = entry(text), {} -- by key
+  if e.contact == '' then return true end
+  local function meet(key)
+    local c = people[key] or at(key)
+    people[key] = c
+    return c
+  end
+  local contacts, found = {e.contact}, true
+  for _, identifier in ipairs(contact_ttl > 0 and {mail, phone} or {}) do
+    local c = meet(identifier)
+    if c.key and (not c.of or later(c.since, e.first)) then
+      c.since, c.of, c.ttl = e.first, e.contact, contact_ttl
+    elseif c.key and c.of ~= e.contact then
+      contacts[#contacts + 1] = c.of
+    end
+  end
+  if window_ttl > 0 and e.window then
+    local opens = {lead = sub(key, #prefix + 2), received = e.first}
+    if e.duplicate ~= '' then
+      local first = get(prefix .. 'e' .. e.duplicate)
+      opens, found = first and {lead = e.duplicate, received = entry(first).first}, first
+    end
+    for _, id in ipairs(opens and contacts or {}) do
+      local c = meet(prefix .. 'c' .. id)
+      if not c.lead or later(opens.received, c.received) then
+        c.lead, c.received, c.ttl = opens.lead, opens.received, math.max(c.ttl or 0, window_ttl)
       end
     end
   end
-  if window_ttl ~= '0' and e.window and e.contact ~= '' then
-    local opens = {lead = sub(key, #prefix + 2), received = e.first}
-    if e.duplicate ~= '' then
-      local known = get(prefix .. 'e' .. e.duplicate)
-      opens = known and {lead = e.duplicate, received = entry(known).first}
-      if not known then missing[#missing + 1] = (i + 6) / 7 end
-    end
-    for _, id in ipairs(opens and contacts or {}) do
-      local c = contact(id)
-      if not c.lead or later(opens.received, c.received) then
-        c.lead, c.received = opens.lead, opens.received
-        extend(c, window_ttl)
-      end
-    end
+  for _, c in pairs(people) do
+    if c.ttl then extend(c) end
+  end
+  return found
+end
+
+for i = 1, #ARGV, 7 do
+  if not rebuild(ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3], ARGV[i + 4], tonumber(ARGV[i + 5]), tonumber(ARGV[i + 6])) then
+    missing[#missing + 1] = (i + 6) / 7
   end
 end
 return missing
