@@ -79,28 +79,37 @@ local function before(a, b)
   return #a < #b
 end
 
--- first keeps an event and its person if nobody knows either, and tells whether
--- it did. It asks by writing: to read first would cost a quarter more. Of an event
--- that is known it returns the entry; if its person is, the event alone is kept,
--- and not as it is to stay.
+-- first keeps a person and the event if nobody knows either, and tells whether it
+-- did; else it leaves no trace. It asks by writing: to read first would cost a
+-- quarter more.
 local function first(key, text, mail, mail_text, phone, phone_text)
-  if not add(key, text, event_ttl) then return false, call('GET', key) end
-  if mail ~= '' and (mail_text == '' or not add(mail, mail_text, contact_ttl)) then return false, false end
-  if phone == '' or phone_text ~= '' and add(phone, phone_text, contact_ttl) then return true end
+  if mail ~= '' and (mail_text == '' or not add(mail, mail_text, contact_ttl)) then return false end
+  if phone == '' or phone_text ~= '' and add(phone, phone_text, contact_ttl) then
+    if add(key, text, event_ttl) then return true end
+    if phone ~= '' then call('DEL', phone) end
+  end
   if mail ~= '' then call('DEL', mail) end
-  return false, false
+  return false
+end
+
+-- fetch forgets what was read and reads the keys of one event.
+local function fetch(key, mail, phone)
+  if mail == '' then mail = key end
+  if phone == '' then phone = key end
+  local values = call('MGET', key, mail, phone)
+  held, met = {[key] = values[1], [mail] = values[2], [phone] = values[3]}, {}
+  return values[1]
 end
 
 local function claim(key, text, mail, mail_text, phone, phone_text)
-  local done, known = first(key, text, mail, mail_text, phone, phone_text)
-  if done then return 'n' end
-  held = {[key] = known}
-  local new, e, own = entry(text), entry(text), '' -- what is asked, and what will be kept
-  local was = known and entry(known)
+  if first(key, text, mail, mail_text, phone, phone_text) then return 'n' end
+  local known = fetch(key, mail, phone)
+  local new, was, own = entry(text), known and entry(known), ''
+  local e = {first = new.first, owner = new.owner, duplicate = '', version = new.version, print = new.print} -- to be kept
   if was and was.owner ~= '' then -- not one that was given up, see release.lua
     e.first, e.window, e.duplicate, own = was.first, was.window, was.duplicate, was.contact
     local function answer(decision) return decision .. join(was.first, was.contact, was.duplicate) end
-    if was.owner == e.owner then
+    if was.owner == new.owner then
       -- The same answer again, unless a decoder that was changed meanwhile
       -- reads a person where there was none, or none where there was one.
       if (new.contact ~= '') == (own ~= '') and new.window == was.window then return answer(was.update and 'u' or 'n') end
@@ -113,8 +122,6 @@ local function claim(key, text, mail, mail_text, phone, phone_text)
       if was.version == new.version and before(new.owner, was.owner) then return answer('d') end
       e.update = true
     end
-  else
-    e.window = false
   end
   local contacts = {own}
   if new.contact ~= '' then contacts = resolve(own, new, e.first, mail, phone) end

@@ -7,6 +7,7 @@ local call, byte, char, sub = redis.call, string.byte, string.char, string.sub
 local function filled() return call('EXISTS', KEYS[1]) == 1 and call('EXISTS', prefix .. 'epoch') == 0 end
 
 local held = {} -- values by key that were read or written, false where there is none
+local met = {} -- what at returned, by key
 
 -- get returns a key's value, or false.
 local function get(key)
@@ -77,10 +78,15 @@ end
 
 -- at returns what is known of the contact that an identifier is given alone:
 -- since when the identifier is linked to which contact, if it is, and which lead
--- opened the contact's window when, if one did. Without a key it is nobody's.
+-- opened the contact's window when, if one did. keep writes what was changed of
+-- that. Without a key it is nobody's.
 local function at(key)
   if key == '' then return {} end
-  local c, known = {key = key, id = sub(key, #prefix + 2)}, get(key)
+  local c = met[key]
+  if c then return c end
+  c = {key = key, id = sub(key, #prefix + 2)}
+  met[key] = c
+  local known = get(key)
   if not known then return c end
   local texts = split(known, 1)
   local since, of, lead, received = texts[1], texts[2] or '', texts[3] or '', texts[4] or ''
@@ -93,6 +99,6 @@ end
 local function contact(id) return at(prefix .. 'c' .. id) end
 
 local function keep(c, ttl)
-  put(c.key, join(c.since or '', c.of and c.of ~= c.id and c.of or '', c.lead or '',
-    c.received and c.received ~= c.since and c.received or ''), ttl)
+  call('SET', c.key, join(c.since or '', c.of and c.of ~= c.id and c.of or '', c.lead or '',
+    c.received and c.received ~= c.since and c.received or ''), 'PX', ttl)
 end

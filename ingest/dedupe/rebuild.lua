@@ -4,29 +4,23 @@
 -- come in any order, again, and beside claims. Answers the numbers of the rows
 -- (from 1) whose lead that they duplicate is not known yet.
 local missing = {}
-local left = {} -- of contacts that were written
 
 -- extend writes a contact and keeps it for at least its ttl.
 local function extend(c)
-  local had = left[c.key] or c.known and call('PTTL', c.key) or 0
-  left[c.key] = math.max(c.ttl, had)
-  keep(c, left[c.key])
+  c.left = math.max(c.ttl, c.left or c.known and call('PTTL', c.key) or 0)
+  keep(c, c.left)
 end
 
 local function rebuild(key, text, event_ttl, mail, phone, contact_ttl, window_ttl)
   if event_ttl > 0 and add(key, text, event_ttl) then held[key] = text end
-  local e, people = entry(text), {} -- by key
+  local e, changed = entry(text), {}
   if e.contact == '' then return true end
-  local function meet(key)
-    local c = people[key] or at(key)
-    people[key] = c
-    return c
-  end
   local contacts, found = {e.contact}, true
   for _, identifier in ipairs(contact_ttl > 0 and {mail, phone} or {}) do
-    local c = meet(identifier)
+    local c = at(identifier)
     if c.key and (not c.of or later(c.since, e.first)) then
       c.since, c.of, c.ttl = e.first, e.contact, contact_ttl
+      changed[c] = true
     elseif c.key and c.of ~= e.contact then
       contacts[#contacts + 1] = c.of
     end
@@ -38,15 +32,14 @@ local function rebuild(key, text, event_ttl, mail, phone, contact_ttl, window_tt
       opens, found = first and {lead = e.duplicate, received = entry(first).first}, first
     end
     for _, id in ipairs(opens and contacts or {}) do
-      local c = meet(prefix .. 'c' .. id)
+      local c = contact(id)
       if not c.lead or later(opens.received, c.received) then
-        c.lead, c.received, c.ttl = opens.lead, opens.received, math.max(c.ttl or 0, window_ttl)
+        c.lead, c.received, c.ttl = opens.lead, opens.received, math.max(changed[c] and c.ttl or 0, window_ttl)
+        changed[c] = true
       end
     end
   end
-  for _, c in pairs(people) do
-    if c.ttl then extend(c) end
-  end
+  for c in pairs(changed) do extend(c) end
   return found
 end
 
