@@ -85,6 +85,7 @@ var suite = map[string]func(t *testing.T, client redis.UniversalClient){
 	"replays":    testReplays,
 	"ids":        testIDs,
 	"older":      testOlder,
+	"lost":       testLostMeanwhile,
 }
 
 func TestMemory(t *testing.T) {

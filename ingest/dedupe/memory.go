@@ -106,6 +106,9 @@ func (k keyspace) mark() string { return string(k) + "known" }
 // oldMark is what mark was when a lead was four keys of text.
 func (k keyspace) oldMark() string { return string(k) + "epoch" }
 
+// rebuild is there while the rebuild of that name is under way.
+func (k keyspace) rebuild(name string) string { return string(k) + "rebuild:" + name }
+
 func (k keyspace) appendEvent(b []byte, id string) []byte {
 	return appendID(append(append(b, k...), 'e'), id)
 }
@@ -125,12 +128,15 @@ var (
 	claimLua string
 	//go:embed rebuild.lua
 	rebuildLua string
+	//go:embed open.lua
+	openLua string
 	//go:embed release.lua
 	releaseLua string
 
 	claimScript   = redis.NewScript(commonLua + claimLua)
 	releaseScript = redis.NewScript(commonLua + releaseLua)
 	rebuildScript = redis.NewScript(commonLua + rebuildLua)
+	openScript    = redis.NewScript(openLua)
 )
 
 // chunk is how many events one call of a script takes. It bounds how long

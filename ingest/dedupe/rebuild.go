@@ -2,8 +2,12 @@ package dedupe
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
 	"fmt"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/leadgate/leadgate/ingest"
 )
@@ -16,15 +20,21 @@ type Loader interface {
 	Known(ctx context.Context, since time.Time, yield func(ingest.Known) error) error
 }
 
-// rowArgs is how many arguments a row has.
-const rowArgs = 7
+const (
+	rowArgs  = 7 // of a row
+	callArgs = 2 // before the rows of a call
+)
+
+// errLost says that Redis forgot, by a restart, what a rebuild had written: to go
+// on would leave a memory with holes.
+var errLost = errors.New("redis lost its memory while it was filled; it has to be filled from the beginning")
 
 // rebuildCalls is how many script calls, of chunk rows each, make a round trip.
 const rebuildCalls = 50
 
 // Rebuild fills the memory from the store and, last of all, opens it for
-// claims: a rebuild that fails half-way leaves it ErrEmpty. It keeps what is
-// known already, so it may run again, beside another process's rebuild, and
+// claims: a rebuild that fails half-way leaves it ErrEmpty, and one under which
+// Redis was restarted fails. It keeps what is known already, so it may run again, beside another process's rebuild, and
 // beside claims. Everything that was claimed earlier and not yet written is
 // unknown to the store; its owner will claim it again.
 //
@@ -34,10 +44,12 @@ func (m *Memory) Rebuild(ctx context.Context, from Loader) error {
 	if m.opts.Identify == nil {
 		return errIdentify
 	}
-	r := rebuild{memory: m, now: m.opts.Now(), open: make(map[string]int, 1), workspaces: make(map[string]struct{})}
+	r := rebuild{
+		memory: m, now: m.opts.Now(), name: rand.Text(), open: make(map[string]int, 1), workspaces: make(map[string]bool),
+	}
 	m.mu.Lock()
 	for workspace := range m.asked {
-		r.workspaces[workspace] = struct{}{}
+		r.workspaces[workspace] = false
 	}
 	m.mu.Unlock()
 	m.opts.Log.Info("rebuilding the memory of event ids")
@@ -55,9 +67,12 @@ func (m *Memory) Rebuild(ctx context.Context, from Loader) error {
 
 // rebuild is one run of Rebuild.
 type rebuild struct {
-	memory     *Memory
-	now        time.Time
-	workspaces map[string]struct{}
+	memory *Memory
+	now    time.Time
+	// name is that of a key that each workspace gets with its first rows. While
+	// it is there, so are they.
+	name       string
+	workspaces map[string]bool // whether it has the key
 	rows       int
 
 	calls []call
@@ -79,8 +94,10 @@ func (r *rebuild) add(ctx context.Context, known ingest.Known) error {
 		}
 		at = len(r.calls)
 		r.open[known.Workspace] = at
-		r.workspaces[known.Workspace] = struct{}{}
-		r.calls = append(r.calls, call{keys: r.memory.keyspace(known.Workspace), args: make([]any, 0, rowArgs*chunk)})
+		keys := r.memory.keyspace(known.Workspace)
+		args := append(make([]any, 0, callArgs+rowArgs*chunk), keys.rebuild(r.name), r.workspaces[known.Workspace])
+		r.workspaces[known.Workspace] = true
+		r.calls = append(r.calls, call{keys: keys, args: args})
 	}
 	r.calls[at].rows = append(r.calls[at].rows, len(r.batch))
 	r.calls[at].args = append(r.calls[at].args, r.args(&known, r.calls[at].keys)...)
@@ -116,7 +133,9 @@ func (r *rebuild) left(known *ingest.Known, ttl time.Duration) int64 {
 
 // flush sends what has gathered, and leaves nothing.
 func (r *rebuild) flush(ctx context.Context) error {
-	if err := r.memory.run(ctx, rebuildScript, r.calls); err != nil {
+	if err := r.memory.run(ctx, rebuildScript, r.calls); redis.HasErrorPrefix(err, "LOST") {
+		return errLost
+	} else if err != nil {
 		return err
 	}
 	for _, c := range r.calls {
@@ -158,16 +177,21 @@ func (r *rebuild) finish(ctx context.Context) error {
 	if err := r.flush(ctx); err != nil {
 		return err
 	}
-	pipe := r.memory.client.Pipeline()
-	for workspace := range r.workspaces {
+	return r.opened(ctx)
+}
+
+// opened opens the workspaces for claims.
+func (r *rebuild) opened(ctx context.Context) error {
+	var calls []call
+	for workspace, begun := range r.workspaces {
 		keys := r.memory.keyspace(workspace)
-		pipe.Unlink(ctx, keys.oldMark())
-		pipe.Set(ctx, keys.mark(), r.now.UnixMicro(), r.memory.opts.EventTTL)
+		calls = append(calls, call{keys: keys, args: []any{
+			keys.rebuild(r.name), begun, keys.oldMark(), r.now.UnixMicro(), r.memory.opts.EventTTL.Milliseconds(),
+		}})
 	}
-	if pipe.Len() == 0 {
-		return nil
-	}
-	if _, err := pipe.Exec(ctx); err != nil {
+	if err := r.memory.run(ctx, openScript, calls); redis.HasErrorPrefix(err, "LOST") {
+		return errLost
+	} else if err != nil {
 		return fmt.Errorf("open the memory: %w", err)
 	}
 	return nil

@@ -1,9 +1,16 @@
--- ARGV: seven for each row: key, entry, event ttl, keys of the contacts of the
+-- ARGV: the key that is there while this rebuild is under way, and whether it was
+-- made; then seven for each row: key, entry, event ttl, keys of the contacts of the
 -- e-mail address and phone number alone, contact ttl, window ttl. A ttl is what is
 -- left, in ms; 0 leaves that part out. What is known already stays: rows may
 -- come in any order, again, and beside claims. Answers the numbers of the rows
 -- (from 1) whose lead that they duplicate is not known yet.
 local missing = {}
+local hour = 3600000
+if ARGV[2] == '0' then
+  call('SET', ARGV[1], '', 'PX', hour)
+elseif call('PEXPIRE', ARGV[1], hour) == 0 then
+  return redis.error_reply('LOST the rows before')
+end
 
 -- extend writes a contact and keeps it for at least its ttl.
 local function extend(c)
@@ -43,9 +50,9 @@ local function rebuild(key, text, event_ttl, mail, phone, contact_ttl, window_tt
   return found
 end
 
-for i = 1, #ARGV, 7 do
+for i = 3, #ARGV, 7 do
   if not rebuild(ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3], ARGV[i + 4], tonumber(ARGV[i + 5]), tonumber(ARGV[i + 6])) then
-    missing[#missing + 1] = (i + 6) / 7
+    missing[#missing + 1] = (i + 4) / 7
   end
 end
 return missing
