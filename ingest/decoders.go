@@ -3,6 +3,7 @@ package ingest
 import (
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -50,19 +51,27 @@ type attempt struct {
 	decoders *Decoders
 	intake   *Intake
 	delivery *Delivery
-	state    atomic.Int32
-	done     chan struct{} // gets a value when events and err are there
-	limit    *time.Timer
+	work     func()        // is decode
+	done     chan struct{} // gets a value when it ended or was abandoned
 	events   []Event
 	err      error
+
+	// since is when it began, on decoderClock, or one of the states below:
+	// whichever comes first.
+	since atomic.Int64
+	watch *time.Timer // calls expire
+	// watched is set while watch runs: decoders end long before their limit, and
+	// one run of it watches over all that use the attempt meanwhile.
+	watched atomic.Bool
 }
 
-// The states of an attempt, whichever comes first.
+// The states of an attempt that is not under way.
 const (
-	underWay int32 = iota
-	ended
-	abandoned
+	ended     int64 = math.MinInt64
+	abandoned int64 = math.MinInt64 + 1
 )
+
+var decoderClock = time.Now()
 
 // The defaults of Decoders.
 const (
@@ -74,57 +83,77 @@ const (
 // *PanicError, and ErrHung (wrapped). After ErrHung the decoder may still be
 // reading d: it must not be changed.
 func (g *Decoders) Decode(intake *Intake, d *Delivery) ([]Event, error) {
-	limit, most := g.Limit, g.MaxStuck
-	if limit <= 0 {
-		limit = defaultDecodeLimit
-	}
+	limit, most := g.limit(), g.MaxStuck
 	if most <= 0 {
 		most = defaultMaxStuck
 	}
 	if g.tooManyStuck(d.Source, most) {
 		return nil, fmt.Errorf("%w: not tried, for %d decoders of its source are stuck", ErrHung, most)
 	}
-	a := g.attempt(limit)
+	a, ok := g.idle.Get().(*attempt)
+	if !ok {
+		a = &attempt{decoders: g, done: make(chan struct{}, 1)}
+		a.work = a.decode // once, for a method's value is allocated
+		a.watch = time.AfterFunc(limit, a.expire)
+		a.watched.Store(true)
+	}
 	a.intake, a.delivery = intake, d
-	go a.decode()
-	select {
-	case <-a.done:
-	case <-a.limit.C:
-		if a.state.CompareAndSwap(underWay, abandoned) {
-			stuck := g.abandon(d.Source)
-			if g.OnStuck != nil {
-				g.OnStuck(d.Source, stuck)
-			}
-			return nil, fmt.Errorf("%w: given up after %v", ErrHung, limit)
+	a.since.Store(int64(time.Since(decoderClock)))
+	a.watchFor(limit)
+	go a.work()
+	<-a.done
+	if a.since.Load() == abandoned {
+		stuck := g.abandon(d.Source)
+		if g.OnStuck != nil {
+			g.OnStuck(d.Source, stuck)
 		}
-		<-a.done // it came to its end just now
+		return nil, fmt.Errorf("%w: given up after %v", ErrHung, limit)
 	}
 	events, err := a.events, a.err
-	a.limit.Stop()
 	a.intake, a.delivery, a.events, a.err = nil, nil, nil, nil
 	g.idle.Put(a)
 	return events, err
 }
 
-// attempt returns one whose time begins to run.
-func (g *Decoders) attempt(limit time.Duration) *attempt {
-	a, ok := g.idle.Get().(*attempt)
-	if !ok {
-		return &attempt{decoders: g, done: make(chan struct{}, 1), limit: time.NewTimer(limit)}
+func (g *Decoders) limit() time.Duration {
+	if g.Limit <= 0 {
+		return defaultDecodeLimit
 	}
-	a.state.Store(underWay)
-	a.limit.Reset(limit)
-	return a
+	return g.Limit
 }
 
 func (a *attempt) decode() {
 	growStack()
+	since := a.since.Load()
 	a.events, a.err = decodeRecovered(a.intake, a.delivery)
-	if a.state.CompareAndSwap(underWay, ended) {
+	if since != abandoned && a.since.CompareAndSwap(since, ended) {
 		a.done <- struct{}{}
 		return
 	}
 	a.decoders.freed(a.delivery.Source)
+}
+
+// watchFor has expire called in so long, unless it will be anyway.
+func (a *attempt) watchFor(d time.Duration) {
+	if !a.watched.Load() && !a.watched.Swap(true) {
+		a.watch.Reset(d)
+	}
+}
+
+// expire abandons a decoder whose time is over, and goes on to watch over one
+// that began later.
+func (a *attempt) expire() {
+	a.watched.Store(false)
+	since := a.since.Load()
+	if since == ended || since == abandoned {
+		return
+	}
+	left := a.decoders.limit() - (time.Since(decoderClock) - time.Duration(since))
+	if left > 0 {
+		a.watchFor(left)
+	} else if a.since.CompareAndSwap(since, abandoned) {
+		a.done <- struct{}{}
+	}
 }
 
 func (g *Decoders) tooManyStuck(source string, most int) bool {

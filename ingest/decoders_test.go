@@ -121,3 +121,25 @@ func TestParseDelivery_Replays(t *testing.T) {
 		t.Errorf("an old record: %+v, %v", d, err)
 	}
 }
+
+// One run of a timer watches over many decoders: each has its whole time, and no
+// more, also when it begins while an earlier one is watched.
+func TestDecoders_EachHasItsWholeTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		taking := func(d time.Duration) *ingest.Intake {
+			return &ingest.Intake{Source: decoding(func(*ingest.Delivery) ([]ingest.Event, error) { time.Sleep(d); return nil, nil })}
+		}
+		g := &ingest.Decoders{}
+		for _, takes := range []time.Duration{0, 9 * time.Second, 9 * time.Second, 2 * time.Second, 9 * time.Second} {
+			if _, err := g.Decode(taking(takes), delivery()); err != nil {
+				t.Errorf("%v: %v", takes, err)
+			}
+		}
+		began := time.Now()
+		if _, err := g.Decode(taking(time.Minute), delivery()); !errors.Is(err, ingest.ErrHung) || time.Since(began) != 10*time.Second {
+			t.Errorf("given up after %v: %v", time.Since(began), err)
+		}
+		time.Sleep(time.Minute) // it ends at last
+	})
+}
