@@ -46,64 +46,53 @@ func (e *Edge) idOf(c *fiber.Ctx, now time.Time) (string, error) {
 	return e.o.IDs.New(now)
 }
 
-// headerOf copies the header, but for what tells of the connection. The texts
-// share one string, and the lists of values one slice.
+// headerOf copies the header, but for what tells of the connection. Names and
+// values share one string, and the lists of values one slice.
 func headerOf(c *fiber.Ctx) textproto.MIMEHeader {
 	type field struct {
-		name       string
-		start, end int
+		start, middle, end int // of the name and the value
 	}
 	var fieldsRoom [24]field
 	fields := fieldsRoom[:0]
 	var textRoom [1 << 10]byte
 	text := textRoom[:0]
 	c.Request().Header.VisitAll(func(key, value []byte) {
-		if name := canonical(key); !ofConnection[name] {
-			fields = append(fields, field{name, len(text), len(text) + len(value)})
-			text = append(text, value...)
+		if !ofConnection(key) {
+			start := len(text)
+			text = append(append(text, key...), value...)
+			fields = append(fields, field{start, start + len(key), len(text)})
 		}
 	})
 	all := string(text)
 	header := make(textproto.MIMEHeader, len(fields))
 	values := make([]string, len(fields))
 	for i, f := range fields {
-		values[i] = all[f.start:f.end]
-		if earlier, ok := header[f.name]; ok {
-			header[f.name] = append(earlier, values[i]) // capped, so it moves
+		name := canonical(all[f.start:f.middle])
+		values[i] = all[f.middle:f.end]
+		if earlier, ok := header[name]; ok {
+			header[name] = append(earlier, values[i]) // capped, so it moves
 		} else {
-			header[f.name] = values[i : i+1 : i+1]
+			header[name] = values[i : i+1 : i+1]
 		}
 	}
 	return header
 }
 
-// canonical is textproto.CanonicalMIMEHeaderKey, without a copy of the names
-// that nearly every request has.
-func canonical(key []byte) string {
-	if name, ok := frequent[string(key)]; ok {
-		return name
+// canonical is textproto.CanonicalMIMEHeaderKey of a name that the server has
+// read. It writes names in that form, but for letters behind two hyphens.
+func canonical(name string) string {
+	if strings.Contains(name, "--") {
+		return textproto.CanonicalMIMEHeaderKey(name)
 	}
-	return textproto.CanonicalMIMEHeaderKey(string(key))
+	return name
 }
-
-var frequent = func() map[string]string {
-	names := make(map[string]string)
-	for _, name := range [...]string{
-		"Accept", "Accept-Encoding", "Accept-Language", "Cache-Control", "Connection", "Content-Encoding",
-		"Content-Length", "Content-Type", "Cookie", "Dnt", "Host", "Origin", "Pragma", "Referer",
-		"Sec-Ch-Ua", "Sec-Ch-Ua-Mobile", "Sec-Ch-Ua-Platform", "Sec-Fetch-Dest", "Sec-Fetch-Mode",
-		"Sec-Fetch-Site", "Sec-Fetch-User", "Upgrade-Insecure-Requests", "User-Agent",
-		"Webhook-Id", "Webhook-Signature", "Webhook-Timestamp",
-		"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "X-Request-Id", "X-Requested-With",
-	} {
-		names[name] = name
-	}
-	return names
-}()
 
 // ofConnection are the header fields that tell of the transfer and not of what
 // was sent.
-var ofConnection = map[string]bool{
-	"Connection": true, "Content-Length": true, "Expect": true, "Keep-Alive": true, "Te": true,
-	"Trailer": true, "Transfer-Encoding": true, "Upgrade": true,
+func ofConnection(name []byte) bool {
+	switch string(name) {
+	case "Connection", "Content-Length", "Expect", "Keep-Alive", "Te", "Trailer", "Transfer-Encoding", "Upgrade":
+		return true
+	}
+	return false
 }

@@ -67,14 +67,20 @@ type conn struct {
 	net.Conn
 	door   *door
 	body   held
+	write  time.Time   // the deadline of writing
 	spoke  atomic.Bool // it has sent something
 	linger atomic.Bool // it was refused while still sending
 	once   sync.Once
+
+	reading, writing time.Time // the deadlines in force
 }
 
 // Read implements net.Conn. It waits while too much is in hand (see bodies).
 func (c *conn) Read(p []byte) (int, error) {
 	if err := c.door.bodies.wait(&c.body); err != nil {
+		return 0, err
+	}
+	if err := enforce(c.body.deadline, &c.reading, c.Conn.SetReadDeadline); err != nil {
 		return 0, err
 	}
 	n, err := c.Conn.Read(p)
@@ -88,19 +94,44 @@ func (c *conn) Read(p []byte) (int, error) {
 // Write implements net.Conn: what is answered is not in hand any more.
 func (c *conn) Write(p []byte) (int, error) {
 	c.door.bodies.answered(&c.body)
+	if err := enforce(c.write, &c.writing, c.Conn.SetWriteDeadline); err != nil {
+		return 0, err
+	}
 	return c.Conn.Write(p)
 }
 
-// SetReadDeadline implements net.Conn.
-func (c *conn) SetReadDeadline(t time.Time) error {
-	c.body.deadline = t
-	return c.Conn.SetReadDeadline(t)
+// deadlineSlack is by how much a deadline may be late.
+const deadlineSlack = 250 * time.Millisecond
+
+// enforce sets a deadline, unless the one in force is about as good: the server
+// wants three for each request, of which hardly any is ever reached.
+func enforce(wanted time.Time, inForce *time.Time, set func(time.Time) error) error {
+	if late := inForce.Sub(wanted); late >= 0 && late <= deadlineSlack {
+		return nil
+	}
+	if !wanted.IsZero() {
+		wanted = wanted.Add(deadlineSlack)
+	}
+	*inForce = wanted
+	return set(wanted)
 }
 
-// SetDeadline implements net.Conn.
-func (c *conn) SetDeadline(t time.Time) error {
+// SetReadDeadline implements net.Conn, for the reading that follows.
+func (c *conn) SetReadDeadline(t time.Time) error {
 	c.body.deadline = t
-	return c.Conn.SetDeadline(t)
+	return nil
+}
+
+// SetWriteDeadline implements net.Conn, for the writing that follows.
+func (c *conn) SetWriteDeadline(t time.Time) error {
+	c.write = t
+	return nil
+}
+
+// SetDeadline implements net.Conn, for the reading and writing that follow.
+func (c *conn) SetDeadline(t time.Time) error {
+	c.body.deadline, c.write = t, t
+	return nil
 }
 
 // How long and how much a refused sender may go on.

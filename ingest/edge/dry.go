@@ -81,7 +81,7 @@ func requestOf(target string, d *ingest.Delivery) []byte {
 	}
 	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\n", d.Method, target, host)
 	for name, values := range d.Header {
-		if ofConnection[name] || name == "Host" {
+		if ofConnection([]byte(name)) || name == "Host" {
 			continue
 		}
 		for _, value := range values {

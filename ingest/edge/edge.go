@@ -177,11 +177,14 @@ func (e *Edge) begin(rc *fasthttp.RequestCtx) {
 func setCommon(rc *fasthttp.RequestCtx, id string) {
 	h := &rc.Response.Header
 	if id != "" {
-		h.Set(requestIDName, id)
+		set(h, requestIDName, id)
 	}
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Cache-Control", "no-store")
+	set(h, "X-Content-Type-Options", "nosniff")
+	set(h, "Cache-Control", "no-store")
 }
+
+// set is Set for a name in canonical form, which need not be looked through.
+func set(h *fasthttp.ResponseHeader, name, value string) { h.SetCanonical([]byte(name), []byte(value)) }
 
 // saneID tells whether a client's request id can go into answers and logs.
 func saneID(id string) bool {
@@ -231,6 +234,6 @@ func (e *Edge) ready(c *fiber.Ctx) error {
 }
 
 func sendJSON(c *fiber.Ctx, status int, body string) error {
-	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
+	c.Response().Header.SetContentType(fiber.MIMEApplicationJSON)
 	return c.Status(status).SendString(body)
 }

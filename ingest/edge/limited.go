@@ -26,6 +26,8 @@ func (e *Edge) limit(l Limiter, name, key, source string, nearest *Result) error
 	return errLimited
 }
 
+var limitName, remainingName, resetName = []byte("RateLimit-Limit"), []byte("RateLimit-Remaining"), []byte("RateLimit-Reset")
+
 // tellLimit tells the client how it stands, in the RateLimit fields of
 // draft-ietf-httpapi-ratelimit-headers-07, section 5.
 func (e *Edge) tellLimit(c *fiber.Ctx, r Result) {
@@ -35,9 +37,12 @@ func (e *Edge) tellLimit(c *fiber.Ctx, r Result) {
 	left := r.Reset.Unix() - e.o.Now().Unix()
 	h := &c.Response().Header
 	var digits [20]byte
-	h.SetBytesV("RateLimit-Limit", strconv.AppendInt(digits[:0], r.Limit, 10))
-	h.SetBytesV("RateLimit-Remaining", strconv.AppendInt(digits[:0], r.Remaining, 10))
-	h.SetBytesV("RateLimit-Reset", strconv.AppendInt(digits[:0], max(0, left), 10))
+	for _, field := range [...]struct {
+		name []byte
+		n    int64
+	}{{limitName, r.Limit}, {remainingName, r.Remaining}, {resetName, max(0, left)}} {
+		h.SetCanonical(field.name, strconv.AppendInt(digits[:0], field.n, 10))
+	}
 	if !r.Allowed {
 		h.SetBytesV(fiber.HeaderRetryAfter, strconv.AppendInt(digits[:0], max(1, left), 10))
 	}

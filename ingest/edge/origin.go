@@ -15,7 +15,7 @@ import (
 // the source's own decision, for its Verify sees the Origin.
 // https://fetch.spec.whatwg.org/#http-cors-protocol
 func (e *Edge) allowOrigin(c *fiber.Ctx, intake *ingest.Intake) {
-	c.Vary(fiber.HeaderOrigin)
+	set(&c.Response().Header, fiber.HeaderVary, fiber.HeaderOrigin)
 	origin := c.Get(fiber.HeaderOrigin)
 	if origin == "" || !e.originAllowed(origin, intake.Config.AllowedHosts) {
 		return
