@@ -24,19 +24,21 @@ const (
 	aheadVersion    = 3
 )
 
+// recordRoom is what a record takes at first, besides its URL and body.
+const recordRoom = 1 << 10
+
 var errDelivery = errors.New("not a delivery record")
 
 // AppendDelivery appends d in the journal's form to buf.
 func AppendDelivery(buf []byte, d *Delivery) []byte {
-	size := 64 + len(d.ID) + len(d.Source) + len(d.RemoteAddr) + len(d.URL) + len(d.Body)
-	lines := 0
+	// In order, so that the same delivery has the same bytes.
+	lines, keys := 0, make([]string, 0, 32)
 	for key, values := range d.Header {
-		for _, value := range values {
-			size += len(key) + len(value) + 6
-			lines++
-		}
+		keys = append(keys, key)
+		lines += len(values)
 	}
-	buf = slices.Grow(buf, size)
+	slices.Sort(keys)
+	buf = slices.Grow(buf, recordRoom+len(d.URL)+len(d.Body))
 	version := byte(deliveryVersion)
 	switch {
 	case d.Ahead > 0:
@@ -58,12 +60,6 @@ func AppendDelivery(buf []byte, d *Delivery) []byte {
 	buf = binary.AppendUvarint(buf, uint64(len(d.Body)))
 	buf = append(buf, d.Body...)
 	buf = binary.AppendUvarint(buf, uint64(lines))
-	// In order, so that the same delivery has the same bytes.
-	keys := make([]string, 0, 32)
-	for key := range d.Header {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
 	for _, key := range keys {
 		for _, value := range d.Header[key] {
 			buf = appendText(appendText(buf, key), value)

@@ -14,8 +14,8 @@ import (
 
 // deliveryFrom copies a request into a delivery. It is the only function that
 // takes bytes out of the server's buffers for longer than a request.
-func (e *Edge) deliveryFrom(c *fiber.Ctx, source string, from client) (*ingest.Delivery, error) {
-	now := e.o.Now().UTC().Truncate(time.Microsecond)
+func (e *Edge) deliveryFrom(c *fiber.Ctx, source string, from client, now time.Time) (*ingest.Delivery, error) {
+	now = now.UTC().Truncate(time.Microsecond)
 	id, err := e.idOf(c, now)
 	if err != nil {
 		return nil, err

@@ -36,8 +36,8 @@ func (e *Edge) take(c *fiber.Ctx, source string) error {
 	if unknown == nil {
 		e.allowOrigin(c, intake)
 	}
-	var standing Result
-	defer func() { e.tellLimit(c, standing) }()
+	now, standing := e.o.Now(), Result{}
+	defer func() { e.tellLimit(c, standing, now) }()
 	if err := e.limit(e.o.AddressLimit, "address", from.limitKey(), source, &standing); err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (e *Edge) take(c *fiber.Ctx, source string) error {
 			return errCrowded
 		}
 	}
-	d, err := e.deliveryFrom(c, source, from)
+	d, err := e.deliveryFrom(c, source, from, now)
 	if err != nil {
 		return err
 	}

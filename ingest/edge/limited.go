@@ -2,6 +2,7 @@ package edge
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 )
@@ -30,11 +31,11 @@ var limitName, remainingName, resetName = []byte("RateLimit-Limit"), []byte("Rat
 
 // tellLimit tells the client how it stands, in the RateLimit fields of
 // draft-ietf-httpapi-ratelimit-headers-07, section 5.
-func (e *Edge) tellLimit(c *fiber.Ctx, r Result) {
+func (e *Edge) tellLimit(c *fiber.Ctx, r Result, now time.Time) {
 	if r.Limit <= 0 {
 		return
 	}
-	left := r.Reset.Unix() - e.o.Now().Unix()
+	left := r.Reset.Unix() - now.Unix()
 	h := &c.Response().Header
 	var digits [20]byte
 	for _, field := range [...]struct {

@@ -94,7 +94,7 @@ func (w *answer) send(c *fiber.Ctx) error {
 func (e *Edge) authorize(c *fiber.Ctx) error {
 	var standing Result
 	err := e.limit(e.o.AddressLimit, "address", e.clientOf(c).limitKey(), "", &standing)
-	e.tellLimit(c, standing)
+	e.tellLimit(c, standing, e.o.Now())
 	if err != nil {
 		return err
 	}

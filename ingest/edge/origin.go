@@ -51,7 +51,7 @@ func (e *Edge) asked(c *fiber.Ctx, intake *ingest.Intake, from client) error {
 	if intake.Challenge == nil || c.Get(fiber.HeaderAccessControlRequestMethod) != "" {
 		return e.options(c, intake)
 	}
-	d, err := e.deliveryFrom(c, intake.Config.Name, from)
+	d, err := e.deliveryFrom(c, intake.Config.Name, from, e.o.Now())
 	if err != nil {
 		return err
 	}

@@ -20,9 +20,14 @@ const (
 // Answered counts a request to a source's door by its answer: "accepted", or
 // the code of the error, which must be one of a fixed set.
 func (s *Set) Answered(source, code string) {
-	if s != nil {
-		s.answers.WithLabelValues(s.source(source), code).Inc()
+	if s == nil {
+		return
 	}
+	if known, ok := s.accepted[source]; ok && code == "accepted" {
+		known.Inc()
+		return
+	}
+	s.answers.WithLabelValues(s.source(source), code).Inc()
 }
 
 // Limited counts a request that a rate limit refused; limit is "source" or

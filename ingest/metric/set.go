@@ -27,6 +27,7 @@ type Set struct {
 	sources  map[string]bool
 
 	answers      *prometheus.CounterVec
+	accepted     map[string]prometheus.Counter // those of answers, by source: most answers by far
 	limited      *prometheus.CounterVec
 	panics       prometheus.Counter
 	append       prometheus.Histogram
@@ -78,8 +79,9 @@ func (s *Set) makeEdge() {
 	s.panics = counter("leadgate_edge_panics_total", "Requests whose handler panicked and got a 500.")
 	s.append = histogram("leadgate_journal_append_seconds", "Time until the journal had a delivery on disk.")
 	s.appendErrors = counter("leadgate_journal_append_errors_total", "Deliveries that the journal could not keep.")
+	s.accepted = make(map[string]prometheus.Counter, len(s.sources))
 	for name := range s.sources {
-		s.answers.WithLabelValues(name, "accepted")
+		s.accepted[name] = s.answers.WithLabelValues(name, "accepted")
 	}
 }
 
