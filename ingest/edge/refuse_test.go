@@ -282,6 +282,38 @@ func TestRead_SlowOrBroken(t *testing.T) {
 	}
 }
 
+// The second request of a connection has its time too, although reading it
+// begins under the far deadline of waiting for one.
+func TestRead_SlowSecond(t *testing.T) {
+	t.Parallel()
+	s := start(t, func(o *edge.Options, _ *ingest.Intake, _ *journal) { o.ReadTimeout = 100 * time.Millisecond })
+	c, err := net.Dial("tcp", s.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	r, began := bufio.NewReader(c), time.Now()
+	for _, part := range []struct {
+		sent   string
+		status int
+	}{{"x", http.StatusOK}, {"", http.StatusRequestTimeout}} {
+		if _, err := io.WriteString(c, "POST /in/landing HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n"+part.sent); err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.ReadResponse(r, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, res.Body); err != nil || res.StatusCode != part.status {
+			t.Errorf("sent %q: %d, %v; want %d", part.sent, res.StatusCode, err, part.status)
+		}
+		_ = res.Body.Close()
+	}
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("cut off after %v", took)
+	}
+}
+
 func TestErrors_Page(t *testing.T) {
 	t.Parallel()
 	fields := map[string]string{"email": "is not an address", "<b>name": "is <i>missing"}
