@@ -117,10 +117,21 @@ func (d *Drain) gather(ctx context.Context, chunks <-chan chunk, rest chunk, bef
 	return prepared(items[:n:n], full, last.more, d.opts.Now()), rest, nil
 }
 
+// room returns how many bytes a batch may have: little while something is tried
+// again, for then what is prepared waits.
+func (d *Drain) room() int64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.failing) > 0 {
+		return d.opts.BatchBytes / 4
+	}
+	return d.opts.BatchBytes
+}
+
 // fit returns how many of the items make a batch, at least one, and whether it
 // has no room for more.
 func (d *Drain) fit(items []item) (n int, full bool) {
-	rows, size, room := 0, int64(0), d.opts.BatchBytes
+	rows, size, room := 0, int64(0), d.room()
 	for i := range items {
 		rows += items[i].rows()
 		size += int64(items[i].size)

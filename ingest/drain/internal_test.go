@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"reflect"
 	"slices"
 	"strings"
@@ -125,6 +126,23 @@ func TestBackoff(t *testing.T) {
 				t.Errorf("after %d attempts: %v, want %v to %v", attempts, got, top/2, top)
 			}
 		}
+	}
+}
+
+// While something is tried again, batches are small.
+func TestRoom(t *testing.T) {
+	t.Parallel()
+	d := &Drain{logger: slog.New(slog.DiscardHandler), failing: make(map[Stage]failure)}
+	setDefaults(&d.opts)
+	for range 2 {
+		if got := d.room(); got != d.opts.BatchBytes {
+			t.Errorf("%d bytes, want %d", got, d.opts.BatchBytes)
+		}
+		d.failed(SinkStage, 1, errors.New("away"))
+		if got := d.room(); got != d.opts.BatchBytes/4 {
+			t.Errorf("while the store is away: %d bytes", got)
+		}
+		d.recovered(SinkStage, 2)
 	}
 }
 
