@@ -15,6 +15,10 @@ import (
 type Health struct {
 	// Version of the server, "" if it does not say (the embedded one).
 	Version string
+	// Masters is how many a cluster has, and Address that of the one which the
+	// rest tells of; 0 and "" without a cluster.
+	Masters int
+	Address string
 	// Policy is maxmemory-policy, "" if the server does not say.
 	Policy string
 	// MaxMemory and UsedMemory are bytes; MaxMemory 0 is unlimited.
@@ -47,16 +51,22 @@ func (m *Memory) Inspect(ctx context.Context) (Health, error) {
 	var err error
 	if cluster, ok := m.client.(*redis.ClusterClient); ok {
 		var mu sync.Mutex
-		first := true
+		masters := 0
 		err = cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
 			h, err := inspect(ctx, node)
+			h.Address = node.Options().Addr
+			if err != nil {
+				return fmt.Errorf("%s: %w", h.Address, err)
+			}
 			mu.Lock()
 			defer mu.Unlock()
-			if err == nil && (first || h.Evicts || !health.Evicts && h.Advice() != "") {
-				health, first = h, false
+			masters++
+			if masters == 1 || h.Evicts || !health.Evicts && h.Advice() != "" {
+				health = h
 			}
-			return err
+			return nil
 		})
+		health.Masters = masters
 	} else {
 		health, err = inspect(ctx, m.client)
 	}

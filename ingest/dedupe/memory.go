@@ -322,26 +322,22 @@ type call struct {
 	result *redis.Cmd
 }
 
-// run makes all calls in one transaction: a Redis that refuses to write, for a
-// moment, must not take the later of them and not the earlier. If a server does
-// not have the script, it loads it and makes all of them again: they may be
-// repeated.
-func (m *Memory) run(ctx context.Context, script *redis.Script, calls []call) error {
-	if len(calls) == 0 {
-		return nil
-	}
+// transact makes all calls in one transaction: a Redis that refuses to write, for
+// a moment, must not take the later of them and not the earlier. If the server
+// does not have the script, it loads it and makes all of them again.
+func (m *Memory) transact(ctx context.Context, script *redis.Script, calls []*call) error {
 	for attempt := 0; ; attempt++ {
 		pipe := m.client.TxPipeline()
-		for i := range calls {
-			calls[i].result = script.EvalSha(ctx, pipe, []string{calls[i].keys.mark()}, calls[i].args...)
+		for _, c := range calls {
+			c.result = script.EvalSha(ctx, pipe, []string{c.keys.mark()}, c.args...)
 		}
 		_, err := pipe.Exec(ctx)
 		if err == nil {
 			return ctx.Err()
 		}
 		lost := false
-		for i := range calls {
-			cause := calls[i].result.Err()
+		for _, c := range calls {
+			cause := c.result.Err()
 			lost = lost || redis.HasErrorPrefix(cause, "NOSCRIPT")
 			if cause != nil && redis.HasErrorPrefix(err, "EXECABORT") {
 				err = cause // the reason for the abort

@@ -225,9 +225,7 @@ func testEmpty(t *testing.T, client redis.UniversalClient) {
 	if got, err := m.Claim(t.Context(), nil); err != nil || len(got) != 0 {
 		t.Errorf("claim of nothing: %v, %v", got, err)
 	}
-	if err := client.FlushAll(t.Context()).Err(); err != nil {
-		t.Fatal(err)
-	}
+	flush(t, client)
 	if err := client.ScriptFlush(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}

@@ -47,7 +47,8 @@ func testLostMeanwhile(t *testing.T, client redis.UniversalClient) {
 		m := dedupe.New(client, dedupe.Options{Identify: identity.Of, Prefix: fmt.Sprint(i), Now: func() time.Time { return start }})
 		again := lead("again", "d", start, "p7@example.com", "")
 		store := &forgetful{rows: stored, after: after, forget: func() {
-			if err := errors.Join(client.FlushAll(t.Context()).Err(), client.ScriptFlush(t.Context()).Err()); err != nil {
+			flush(t, client)
+			if err := client.ScriptFlush(t.Context()).Err(); err != nil {
 				t.Fatal(err)
 			}
 		}}

@@ -64,9 +64,7 @@ func testReplays(t *testing.T, client redis.UniversalClient) {
 			t.Errorf("%s: %s, want %s", s.name, show(got), s.want)
 		}
 	}
-	if err := client.FlushAll(t.Context()).Err(); err != nil {
-		t.Fatal(err)
-	}
+	flush(t, client)
 	release("d1") // of an empty memory: no error
 }
 
