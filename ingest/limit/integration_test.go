@@ -2,30 +2,23 @@ package limit_test
 
 import (
 	"net"
-	"os"
 	"os/exec"
 	"testing"
 	"time"
 
 	"github.com/leadgate/leadgate/ingest/limit"
+	"github.com/leadgate/leadgate/ingest/redistest"
 )
 
 // redisServer starts a real Redis on addr and waits until it answers. stop
 // kills it.
 func redisServer(t testing.TB, addr string) (stop func()) {
 	t.Helper()
-	path, err := exec.LookPath("redis-server")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("redis-server is missing: apt-get install redis-server")
-		}
-		t.Skip("redis-server is not installed")
-	}
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(path, "--bind", host, "--port", port, "--save", "", "--appendonly", "no", "--dir", t.TempDir())
+	cmd := exec.Command(redistest.Binary(t), "--bind", host, "--port", port, "--save", "", "--appendonly", "no", "--dir", t.TempDir())
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
