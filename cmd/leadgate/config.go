@@ -82,7 +82,7 @@ type DedupeConfig struct {
 	EventTTL     Duration `yaml:"event_ttl"`
 }
 
-// RedisConfig names the Redis server; empty means the embedded one.
+// RedisConfig names the Redis server or cluster; empty means the embedded one.
 type RedisConfig struct {
 	URL Secret `yaml:"url"`
 }

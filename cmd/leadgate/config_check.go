@@ -45,8 +45,8 @@ func (c Config) Check() (*Settings, error) {
 	for i, key := range c.API.Keys {
 		s.APIKeys = append(s.APIKeys, secretAt(fmt.Sprintf("api.keys[%d]", i), key, 16, &problems))
 	}
-	s.RedisURL = storeURL("redis.url", c.Redis.URL, []string{"redis", "rediss", "unix"}, &problems)
-	s.ClickHouseURL = storeURL("clickhouse.url", c.ClickHouse.URL, []string{"clickhouse"}, &problems)
+	s.RedisURL = redisURL(c.Redis.URL, &problems)
+	s.ClickHouseURL = clickHouseURL(c.ClickHouse.URL, &problems)
 	if c.ClickHouse.Cluster != "" && c.ClickHouse.URL == "" {
 		problems.add("clickhouse.cluster", "needs clickhouse.url: the embedded store is a single node (got %s)", c.ClickHouse.Cluster)
 	}
@@ -146,13 +146,27 @@ func secretAt(path string, secret Secret, least int, problems *Problems) string 
 	return text
 }
 
-func storeURL(path string, secret Secret, schemes []string, problems *Problems) string {
+func redisURL(secret Secret, problems *Problems) string {
 	if secret == "" {
 		return ""
 	}
-	text := secretAt(path, secret, 1, problems)
-	if u, err := url.Parse(text); err != nil || !slices.Contains(schemes, u.Scheme) {
-		problems.add(path, "not a URL of the form %s://…", schemes[0])
+	text := secretAt("redis.url", secret, 1, problems)
+	if text == "" {
+		return ""
+	}
+	if _, _, err := redisOptions(text); err != nil {
+		problems.add("redis.url", "%v", err)
+	}
+	return text
+}
+
+func clickHouseURL(secret Secret, problems *Problems) string {
+	if secret == "" {
+		return ""
+	}
+	text := secretAt("clickhouse.url", secret, 1, problems)
+	if u, err := url.Parse(text); err != nil || u.Scheme != "clickhouse" {
+		problems.add("clickhouse.url", "not a URL of the form clickhouse://…")
 	}
 	return text
 }

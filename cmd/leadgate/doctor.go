@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -187,12 +188,19 @@ func (d *doctor) redis(ctx context.Context) {
 }
 
 func (d *doctor) inspectRedis(ctx context.Context, client redis.UniversalClient) {
+	if _, one := client.(*redis.Client); one && ofCluster(ctx, client) {
+		d.fault("Redis", errors.New("it is a node of a cluster, which takes its own keys only"), "name several nodes in redis.url, or add ?cluster=true")
+		return
+	}
 	health, err := d.settings.memory(client, time.Now).Inspect(ctx)
 	if err != nil {
 		d.fault("Redis", err, "check redis.url, the server and the network; deliveries are kept meanwhile")
 		return
 	}
 	seen := fmt.Sprintf("%s, maxmemory-policy %s, %s used", health.Version, health.Policy, humanize.IBytes(uint64(max(0, health.UsedMemory))))
+	if health.Masters > 0 {
+		seen = fmt.Sprintf("%d masters; %s: %s", health.Masters, health.Address, seen)
+	}
 	switch advice := health.Advice(); {
 	case health.Evicts:
 		d.fault("Redis", errors.New(seen+": it may evict our keys"), advice)
@@ -201,6 +209,13 @@ func (d *doctor) inspectRedis(ctx context.Context, client redis.UniversalClient)
 	default:
 		d.ok("Redis", "%s", seen)
 	}
+}
+
+// ofCluster tells whether a server is a node of a cluster. One that does not
+// say is none.
+func ofCluster(ctx context.Context, client redis.UniversalClient) bool {
+	info, err := client.Info(ctx, "cluster").Result()
+	return err == nil && strings.Contains(info, "cluster_enabled:1")
 }
 
 // print writes the findings and returns an error if there is a fault.

@@ -20,6 +20,7 @@ import (
 
 	"github.com/leadgate/leadgate/analytics/clickhouse/clickhousetest"
 	"github.com/leadgate/leadgate/analytics/clickhouse/embedded"
+	"github.com/leadgate/leadgate/ingest/redistest"
 )
 
 const jsonHeader = "Content-Type: application/json"
@@ -226,14 +227,7 @@ func forward(t *testing.T, from, to string) {
 
 func startRedis(t *testing.T, port int) {
 	t.Helper()
-	binary, err := exec.LookPath("redis-server")
-	if err != nil && os.Getenv("CI") == "" {
-		t.Skip("no redis-server: apt-get install redis-server")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(binary, "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir())
+	cmd := exec.Command(redistest.Binary(t), "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir())
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -41,14 +40,6 @@ func (g *gateway) openMemory() error {
 	}
 	g.memory = g.settings.memory(g.redis, g.hooks.now)
 	return nil
-}
-
-func redisClient(url string) (*redis.Client, error) {
-	options, err := redis.ParseURL(url)
-	if err != nil {
-		return nil, errors.New("redis.url: cannot be read: write it like redis://user:password@host:6379/0")
-	}
-	return redis.NewClient(options), nil
 }
 
 // memory returns the memory of events in a Redis, as the settings want it.
