@@ -99,7 +99,7 @@ type Options struct {
 	// FlushInterval is for how long a batch that is not full waits for more
 	// after its first record: 200 ms.
 	FlushInterval time.Duration
-	// BatchBytes bounds the deliveries of a batch, 1 MiB; a single one may be
+	// BatchBytes bounds the deliveries of a batch, 512 KiB; a single one may be
 	// larger. Two batches are in memory at a time, where a delivery takes five times
 	// its record.
 	BatchBytes int64
@@ -174,7 +174,7 @@ func setDefaults(o *Options) {
 	setDefault(&o.DecodeTimeout, 10*time.Second)
 	setDefault(&o.MaxStuck, 4)
 	setDefault(&o.MaxRows, 50_000)
-	setDefault(&o.BatchBytes, 1<<20)
+	setDefault(&o.BatchBytes, 512<<10)
 	setDefault(&o.MaxBytes, 64<<20)
 	if o.StopTimeout == 0 {
 		o.StopTimeout = 10 * time.Second
@@ -244,9 +244,11 @@ func (d *Drain) advance(stop, work context.Context) error {
 	chunks, ready := make(chan chunk, chunksAhead), make(chan *batch)
 	failed := make(chan error, 2)
 	var helpers sync.WaitGroup
+	var end *ending // of what was joined last
 	defer func() {
 		cancel()
 		helpers.Wait()
+		_ = end.wait() // what it says is in the manifest
 		d.note(func(*Stat) { d.preparing = underWay{} })
 	}()
 	from := d.opts.Log.Committed()
@@ -260,10 +262,15 @@ func (d *Drain) advance(stop, work context.Context) error {
 					return errStopped
 				}
 				var err error
-				if b, err = d.settle(stop, work, b, ready); err != nil {
+				if b, end, err = d.settle(stop, work, b, ready, end); err != nil {
 					return err
 				}
 			}
+		case <-end.ended():
+			if end.err != nil {
+				return end.err
+			}
+			end = nil
 		case err := <-failed:
 			return err
 		case <-stop.Done():
@@ -273,21 +280,25 @@ func (d *Drain) advance(stop, work context.Context) error {
 }
 
 // settle takes a prepared batch the rest of the way, with those after it if they
-// join it. It returns one that was prepared and did not.
-func (d *Drain) settle(stop, work context.Context, b *batch, ready <-chan *batch) (*batch, error) {
+// join it, behind what ends. It returns one that was prepared and did not, and
+// what ends now.
+func (d *Drain) settle(stop, work context.Context, b *batch, ready <-chan *batch, end *ending) (*batch, *ending, error) {
 	if d.joins(b) {
-		return d.join(stop, work, b, ready)
+		return d.join(stop, work, b, ready, end)
+	}
+	if err := end.wait(); err != nil {
+		return nil, nil, err
 	}
 	if err := d.freeze(stop, work, b.payload); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := d.finish(stop, work, b); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	d.unfreeze()
 	close(b.taken)
 	close(b.settled)
-	return nil, nil
+	return nil, nil, nil
 }
 
 // freeze makes these the batches in flight, durably.

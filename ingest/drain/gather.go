@@ -20,7 +20,7 @@ type chunk struct {
 const (
 	chunkRecords = 1000
 	chunkBytes   = 128 << 10
-	chunksAhead  = 2
+	chunksAhead  = 4
 )
 
 // read reads and decodes ahead of the batch in flight, by some chunks, and hands

@@ -43,29 +43,23 @@ func (d *Drain) joins(b *batch) bool {
 // join writes a prepared batch and those that come after it together: a store
 // takes few large batches for a fraction of what many small ones cost it. Each is
 // handed on as it comes, and only what the manifest says of it is kept. It
-// returns a batch that was prepared and is not among them, if there is one. If
-// anything fails, all of them are tried again one by one, see resume.
-func (d *Drain) join(stop, work context.Context, b *batch, ready <-chan *batch) (rest *batch, err error) {
+// returns a batch that was prepared and is not among them, if there is one, and
+// how they end: beside that, the next ones may be handed on. If anything fails,
+// all of them are tried again one by one, see resume.
+func (d *Drain) join(stop, work context.Context, b *batch, ready <-chan *batch, before *ending) (rest *batch, end *ending, err error) {
 	ctx, cancel := context.WithCancel(work)
-	defer cancel()
-	limit := time.AfterFunc(d.opts.WriteTimeout, cancel) // for one step
-	defer limit.Stop()
-
-	j := joined{written: newWritten(b)}
-	into, err := d.opts.Join(ctx, b.id)
-	if err == nil {
-		defer into.Abort()
-	}
+	j := joined{written: newWritten(b), cancel: cancel, limit: time.AfterFunc(d.opts.WriteTimeout, cancel)} // for one step
+	j.into, err = d.opts.Join(ctx, b.id)
 	for last := b; ; last = rest {
 		j.add(last)
 		d.note(func(*Stat) { d.writing = j.under })
 		if err == nil {
 			rows := rowsOf(last.id, last.items)
 			j.written.add(last, &rows)
-			err = into.Append(rows)
+			err = j.into.Append(rows)
 		}
 		close(last.taken)
-		limit.Reset(d.opts.WriteTimeout)
+		j.limit.Reset(d.opts.WriteTimeout)
 		if rest = nil; err != nil || !d.goesOn(&j, last) {
 			break
 		}
@@ -74,24 +68,63 @@ func (d *Drain) join(stop, work context.Context, b *batch, ready <-chan *batch) 
 			break
 		}
 	}
-	if saved := d.freeze(stop, work, j.payloads...); saved != nil {
-		return nil, saved
+	failed := before.wait() // its manifest is in the way, and it comes first
+	if failed == nil {
+		failed = d.freeze(stop, work, j.payloads...)
 	}
-	if err == nil {
-		limit.Reset(d.opts.WriteTimeout)
-		err = into.Commit()
+	if failed == nil && err != nil {
+		failed = d.apart(stop, work, err)
 	}
-	if err != nil {
-		return nil, d.apart(stop, work, err)
+	if failed != nil {
+		j.close()
+		return nil, nil, failed
+	}
+	end = &ending{done: make(chan struct{})}
+	go func() {
+		defer close(end.done)
+		defer j.close()
+		end.err = d.end(stop, work, &j)
+	}()
+	return rest, end, nil
+}
+
+// end writes and commits frozen batches that were handed on.
+func (d *Drain) end(stop, work context.Context, j *joined) error {
+	j.limit.Reset(d.opts.WriteTimeout)
+	if err := j.into.Commit(); err != nil {
+		return d.apart(stop, work, err)
 	}
 	if err := d.commit(stop, work, &j.written); err != nil {
-		return nil, err
+		return err
 	}
 	d.unfreeze()
 	for _, settled := range j.settled {
 		close(settled)
 	}
-	return rest, nil
+	return nil
+}
+
+// ending is the end of batches that were written together.
+type ending struct {
+	done chan struct{}
+	err  error // once done
+}
+
+// ended is closed when it is done; without one, it is never ready.
+func (e *ending) ended() <-chan struct{} {
+	if e == nil {
+		return nil
+	}
+	return e.done
+}
+
+// wait returns how it went; without one, nothing is waited for.
+func (e *ending) wait() error {
+	if e == nil {
+		return nil
+	}
+	<-e.done
+	return e.err
 }
 
 // goesOn tells whether another batch is waited for.
@@ -137,6 +170,9 @@ func (d *Drain) apart(stop, work context.Context, err error) error {
 
 // joined is what is kept of batches that are written together.
 type joined struct {
+	into     Joined
+	cancel   context.CancelFunc
+	limit    *time.Timer
 	payloads [][]byte
 	settled  []chan struct{}
 	rows     int
@@ -153,4 +189,13 @@ func (j *joined) add(b *batch) {
 	j.rows += b.rows()
 	j.size += b.size()
 	j.under.deliveries += len(b.items)
+}
+
+// close gives up what was not committed.
+func (j *joined) close() {
+	if j.into != nil {
+		j.into.Abort()
+	}
+	j.limit.Stop()
+	j.cancel()
 }
