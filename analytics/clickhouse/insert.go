@@ -115,7 +115,7 @@ func (o *opening) append(in *insert) error {
 			}
 			o.waiting = 0
 		}
-		until := min(from+blockRows-o.waiting, in.rows)
+		until := min(from+stepRows, from+blockRows-o.waiting, in.rows)
 		for i, fill := range fills {
 			if err := fill(o.block.Column(i), from, until); err != nil {
 				return fmt.Errorf("column %s: the table has another type than this program expects: %w", o.names[i], err)
@@ -156,9 +156,13 @@ func (s *Sink) insert(ctx context.Context, settings clickhouse.Settings, in *ins
 	return o.send()
 }
 
-// blockRows are encoded at a time: what an insert needs of memory does not grow
-// with the batch, nor with those that are written together.
-const blockRows = 1000
+const (
+	// blockRows are sent at a time: what an insert needs of memory does not grow
+	// with the batch, nor with those that are written together.
+	blockRows = 500
+	// stepRows are encoded before others have their turn.
+	stepRows = 50
+)
 
 // spares are columns of earlier inserts, by table and name, whose memory the next
 // ones use: to grow them from nothing each time took half of an insert's time.

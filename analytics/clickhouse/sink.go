@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -165,6 +166,9 @@ func (s *Sink) inserts(batch ingest.Batch) ([]insert, error) {
 	}
 	workspaces := make(map[string]string, len(batch.Outcomes))
 	for i := range batch.Events {
+		if i%stepRows == 0 {
+			runtime.Gosched()
+		}
 		row := eventRow{Event: &batch.Events[i]}
 		if err := row.complete(); err != nil {
 			return nil, fmt.Errorf("event %d (%s %s): %w", i, row.Kind, row.ID, err)

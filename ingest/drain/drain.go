@@ -135,6 +135,9 @@ type Drain struct {
 	manifest manifestFile
 	decoders ingest.Decoders
 	running  atomic.Bool
+	// turn is held by who decodes, or hands joined batches on: new deliveries are
+	// to find a processor.
+	turn sync.Mutex
 
 	mu                 sync.Mutex
 	stat               Stat

@@ -54,9 +54,7 @@ func (d *Drain) join(stop, work context.Context, b *batch, ready <-chan *batch, 
 		j.add(last)
 		d.note(func(*Stat) { d.writing = j.under })
 		if err == nil {
-			rows := rowsOf(last.id, last.items)
-			j.written.add(last, &rows)
-			err = j.into.Append(rows)
+			err = d.handOn(&j, last)
 		}
 		close(last.taken)
 		j.limit.Reset(d.opts.WriteTimeout)
@@ -86,6 +84,15 @@ func (d *Drain) join(stop, work context.Context, b *batch, ready <-chan *batch, 
 		end.err = d.end(stop, work, &j)
 	}()
 	return rest, end, nil
+}
+
+// handOn gives the store a batch of those that are written together.
+func (d *Drain) handOn(j *joined, b *batch) error {
+	d.turn.Lock()
+	defer d.turn.Unlock()
+	rows := rowsOf(b.id, b.items)
+	j.written.add(b, &rows)
+	return j.into.Append(rows)
 }
 
 // end writes and commits frozen batches that were handed on.
