@@ -36,8 +36,8 @@ func (i *item) rows() int { return max(1, len(i.events)) }
 // the batches before, and new deliveries, to deal with. The items stand in the
 // order of the records.
 func (d *Drain) decode(records []ingest.Record) []item {
-	d.turn.Lock()
-	defer d.turn.Unlock()
+	d.turn <- struct{}{}
+	defer func() { <-d.turn }()
 	items := make([]item, len(records))
 	const share = 4
 	workers := min(max(1, runtime.GOMAXPROCS(0)/2), (len(records)+share-1)/share)

@@ -135,9 +135,9 @@ type Drain struct {
 	manifest manifestFile
 	decoders ingest.Decoders
 	running  atomic.Bool
-	// turn is held by who decodes, or hands joined batches on: new deliveries are
-	// to find a processor.
-	turn sync.Mutex
+	// turn holds one value while somebody decodes or hands joined batches on: new
+	// deliveries are to find a processor.
+	turn chan struct{}
 
 	mu                 sync.Mutex
 	stat               Stat
@@ -156,7 +156,7 @@ func New(opts Options) (*Drain, error) {
 	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the drain's directory: %w", err)
 	}
-	d := &Drain{opts: opts, logger: opts.Logger, failing: make(map[Stage]failure), changed: make(chan struct{})}
+	d := &Drain{opts: opts, logger: opts.Logger, failing: make(map[Stage]failure), changed: make(chan struct{}), turn: make(chan struct{}, 1)}
 	d.manifest = manifestFile{dir: opts.Dir}
 	d.decoders.Limit, d.decoders.MaxStuck = opts.DecodeTimeout, opts.MaxStuck
 	d.decoders.OnStuck = func(source string, stuck int) {

@@ -88,8 +88,8 @@ func (d *Drain) join(stop, work context.Context, b *batch, ready <-chan *batch, 
 
 // handOn gives the store a batch of those that are written together.
 func (d *Drain) handOn(j *joined, b *batch) error {
-	d.turn.Lock()
-	defer d.turn.Unlock()
+	d.turn <- struct{}{}
+	defer func() { <-d.turn }()
 	rows := rowsOf(b.id, b.items)
 	j.written.add(b, &rows)
 	return j.into.Append(rows)
