@@ -33,11 +33,10 @@ type node struct {
 const maxJSONDepth = 10_000
 
 // readJSON reads one JSON value: itself first, then what stands in it. It takes
-// and understands what encoding/json does, and refuses above maxJSON values. The
-// nodes are in room, as long as it has any.
-func readJSON(body []byte, room []node) (nodes []node, ok bool) {
+// and understands what encoding/json does, and refuses above maxJSON values.
+func readJSON(body []byte) (nodes []node, ok bool) {
 	most := min(mostValues(body), maxJSON+1)
-	r := reader{text: string(body), most: most, nodes: slices.Grow(room[:0], min(most, 8+len(body)/16))}
+	r := reader{text: string(body), most: most, nodes: make([]node, 0, min(most, 8+len(body)/16))}
 	ok = r.value("") && r.next() == 0 && r.at == len(r.text) && r.count <= maxJSON
 	return r.nodes, ok
 }

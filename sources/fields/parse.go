@@ -10,7 +10,6 @@ import (
 	"mime/multipart"
 	"slices"
 	"strings"
-	"sync"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding/htmlindex"
@@ -91,23 +90,8 @@ func Parse(d *ingest.Delivery) ([]Field, error) {
 	return fields, bounded(fields)
 }
 
-// nodeRooms are of *[]node: what a form's JSON is read into is used no longer
-// than until its fields are found.
-var nodeRooms = sync.Pool{New: func() any { return new([]node) }}
-
-// maxNodeRoom bounds what is held for the next form.
-const maxNodeRoom = 256
-
 func parseObject(body []byte) ([]Field, error) {
-	room := nodeRooms.Get().(*[]node)
-	value, err := readValue(body, *room)
-	if cap(value.nodes) <= maxNodeRoom {
-		defer func() {
-			clear(value.nodes) // of their texts
-			*room = value.nodes
-			nodeRooms.Put(room)
-		}()
-	}
+	value, err := ReadJSON(body)
 	if err != nil {
 		return nil, err
 	}

@@ -21,10 +21,8 @@ type Value struct {
 
 // ReadJSON reads one JSON value. Errors: ErrMalformed, without a word of the
 // content, and ErrTooLarge.
-func ReadJSON(body []byte) (Value, error) { return readValue(body, nil) }
-
-func readValue(body []byte, room []node) (Value, error) {
-	nodes, ok := readJSON(body, room)
+func ReadJSON(body []byte) (Value, error) {
+	nodes, ok := readJSON(body)
 	if !ok {
 		return Value{}, refusal(body)
 	}
