@@ -52,11 +52,12 @@ func blank[R any](column columnOf[R], rows []R) bool {
 	return true
 }
 
-// names are those of the columns that are not blank, as most are, and of more.
-func (in *insert) names(more map[string]bool) []string {
+// names are those of the columns that are not blank, as most are, and of more, by
+// table and name.
+func (in *insert) names(more map[[2]string]bool) []string {
 	var names []string
 	for i := range in.columns {
-		if c := &in.columns[i]; !c.blank || more[c.name] {
+		if c := &in.columns[i]; !c.blank || more[[2]string{in.table, c.name}] {
 			names = append(names, c.name)
 		}
 	}

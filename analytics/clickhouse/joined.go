@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -83,20 +84,12 @@ func (j *Joined) into(table int, in *insert) (*opening, error) {
 func (s *Sink) join(in *insert) (names []string, token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.used == nil {
-		s.used = make(map[string]map[string]bool)
-	}
-	used := s.used[in.table]
-	if used == nil {
-		used = make(map[string]bool)
-		s.used[in.table] = used
-	}
-	names = in.names(used)
+	names = in.names(s.used)
 	for _, name := range names {
-		used[name] = true
+		s.used[[2]string{in.table, name}] = true
 	}
-	s.streams++
-	return names, fmt.Sprintf("joined %d:%s:%s", s.streams, in.table, s.origin)
+	s.joined++
+	return names, fmt.Sprintf("joined %d:%s:%s", s.joined, in.table, s.origin)
 }
 
 // Commit returns nil when all of it is in, in the order that Sink.Write keeps.
@@ -107,17 +100,10 @@ func (j *Joined) Commit() error {
 		return nil
 	}
 	last := len(j.tables) - 1
-	rawSent := make(chan error, 1)
-	go func() { rawSent <- j.send(j.tables[last-1]) }()
-	var err error
-	for _, opened := range j.tables[:last-1] {
-		if err = j.send(opened); err != nil {
-			break
-		}
+	send := func(tables ...[]*opening) func() error {
+		return func() error { return j.send(slices.Concat(tables...)) }
 	}
-	if err = graver(err, <-rawSent); err == nil {
-		err = j.send(j.tables[last])
-	}
+	err := inOrder(send(j.tables[:last-1]...), send(j.tables[last-1]), send(j.tables[last]))
 	if err != nil {
 		j.abort()
 	}
@@ -144,9 +130,7 @@ func (j *Joined) Abort() {
 }
 
 func (j *Joined) abort() {
-	for _, opened := range j.tables {
-		for _, o := range opened {
-			o.abort()
-		}
+	for _, o := range slices.Concat(j.tables...) {
+		o.abort()
 	}
 }

@@ -42,10 +42,10 @@ type Sink struct {
 	opts     SinkOptions
 	origin   string // of the tokens: no other sink's, and no earlier process's
 	mu       sync.Mutex
-	settings clickhouse.Settings        // what this server knows of insertSettings
-	doubtful map[string]bool            // batches with an attempt that failed
-	used     map[string]map[string]bool // by table, the columns that joined batches needed
-	streams  int                        // so far
+	settings clickhouse.Settings // what this server knows of insertSettings
+	doubtful map[string]bool     // batches with an attempt that failed
+	used     map[[2]string]bool  // columns that joined batches needed, by table and name
+	joined   int                 // inserts of these so far
 	spares   spares
 	telling  sync.Mutex // held while Inserted is told
 }
@@ -55,7 +55,7 @@ func NewSink(conn *Conn, opts SinkOptions) *Sink {
 	if opts.Inserted == nil {
 		opts.Inserted = func(string, int, time.Duration) {}
 	}
-	return &Sink{conn: conn, opts: opts, origin: rand.Text(), doubtful: make(map[string]bool)}
+	return &Sink{conn: conn, opts: opts, origin: rand.Text(), doubtful: make(map[string]bool), used: make(map[[2]string]bool)}
 }
 
 // Write inserts a batch, in one insert a table, and returns nil when all of it is
@@ -77,19 +77,28 @@ func (s *Sink) Write(ctx context.Context, batch ingest.Batch) error {
 		return fmt.Errorf("batch %s: %w", batch.ID, err)
 	}
 	events, raw, deliveries := inserts[:len(inserts)-2], inserts[len(inserts)-2], inserts[len(inserts)-1]
-	rawSent := make(chan error, 1) // half of the bytes: while the server waits for its disk, it has that to do
-	go func() { rawSent <- s.send(ctx, settings, batch.ID, raw) }()
-	err = s.send(ctx, settings, batch.ID, slices.Concat(events, old)...)
-	if err = graver(err, <-rawSent); err == nil {
-		err = s.send(ctx, settings, batch.ID, deliveries)
+	send := func(inserts ...insert) func() error {
+		return func() error { return s.send(ctx, settings, batch.ID, inserts...) }
 	}
-	if err != nil {
+	if err := inOrder(send(slices.Concat(events, old)...), send(raw), send(deliveries)); err != nil {
 		return err
 	}
 	s.mu.Lock()
 	delete(s.doubtful, batch.ID)
 	s.mu.Unlock()
 	return nil
+}
+
+// inOrder sends what was received beside the events, and the deliveries when both
+// are in.
+func inOrder(events, raw, deliveries func() error) error {
+	rawSent := make(chan error, 1) // half of the bytes: while the server waits for its disk, it has that to do
+	go func() { rawSent <- raw() }()
+	err := events()
+	if err = graver(err, <-rawSent); err != nil {
+		return err
+	}
+	return deliveries()
 }
 
 // smallBodies tells whether the memory that deliveries of this size take is worth

@@ -34,10 +34,15 @@ const (
 )
 
 // joins tells whether others may be written together with a batch: there is more
-// behind it, or soon will be, and nothing of it needs the store's answer.
+// behind it, or soon will be.
 func (d *Drain) joins(b *batch) bool {
-	return d.opts.Join != nil && (b.more || b.full) && b.rows() < d.opts.MaxRows && b.size() < d.opts.MaxBytes &&
-		!slices.ContainsFunc(b.items, func(it item) bool { return it.delivery == nil || it.delivery.Replay > 0 })
+	return d.opts.Join != nil && (b.more || b.full) && b.rows() < d.opts.MaxRows && b.size() < d.opts.MaxBytes && joinable(b)
+}
+
+// joinable tells whether nothing of a batch needs the store's answer, or has no
+// place there.
+func joinable(b *batch) bool {
+	return !slices.ContainsFunc(b.items, func(it item) bool { return it.delivery == nil || it.delivery.Replay > 0 })
 }
 
 // join writes a prepared batch and those that come after it together: a store
@@ -134,18 +139,16 @@ func (e *ending) wait() error {
 	return e.err
 }
 
-// goesOn tells whether another batch is waited for.
+// goesOn tells whether another batch is waited for: as long as there is a backlog,
+// or for a while if much comes in.
 func (d *Drain) goesOn(j *joined, last *batch) bool {
-	prompt := !last.more && d.opts.Now().Sub(j.written.started) >= joinIntervals*d.opts.FlushInterval
-	return d.joins(last) && !prompt && j.rows < d.opts.MaxRows && j.size < d.opts.MaxBytes
+	early := d.opts.Now().Sub(j.written.started) < joinIntervals*d.opts.FlushInterval
+	return (last.more || last.full && early) && j.rows < d.opts.MaxRows && j.size < d.opts.MaxBytes
 }
 
-// mayFollow tells whether a batch still fits. One that does not join others may be
-// the last.
+// mayFollow tells whether a batch still fits.
 func (d *Drain) mayFollow(j *joined, b *batch) bool {
-	plain := *b
-	plain.more = true
-	return d.joins(&plain) && j.rows+b.rows() <= d.opts.MaxRows && j.size+b.size() <= d.opts.MaxBytes
+	return joinable(b) && j.rows+b.rows() <= d.opts.MaxRows && j.size+b.size() <= d.opts.MaxBytes
 }
 
 // next waits for the batch after last, unless that waits for last itself.
