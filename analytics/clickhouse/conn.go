@@ -106,9 +106,12 @@ func (c *Conn) Database() string { return c.options.Auth.Database }
 // Address is the host and port, for messages.
 func (c *Conn) Address() string { return strings.Join(c.options.Addr, ",") }
 
-// Streams tells whether an insert goes out as it is made, as in the native
-// protocol, and not at once at its end.
-func (c *Conn) Streams() bool { return c.options.Protocol == clickhouse.Native }
+// Streams tells whether batches can go out as they are made (see Sink.Join): in
+// the native protocol, where an insert is not sent at once at its end, and with a
+// connection for each table of two of them, for one ends while the next begins.
+func (c *Conn) Streams() bool {
+	return c.options.Protocol == clickhouse.Native && c.options.MaxOpenConns >= 2*joinedTables
+}
 
 // Ping asks the server for a sign of life. A missing database is an error.
 func (c *Conn) Ping(ctx context.Context) error {

@@ -12,6 +12,9 @@ import (
 	"github.com/leadgate/leadgate/ingest"
 )
 
+// joinedTables is how many tables a batch may have rows for.
+const joinedTables = 8
+
 // Joined are batches on their way into the store together: the server gets them
 // as they come, and makes of all of them one part a table and partition. It needs
 // a connection for each table until it is committed or aborted. It is not safe
@@ -43,7 +46,7 @@ func (j *Joined) Append(batch ingest.Batch) error {
 		return &ingest.RejectedError{Err: fmt.Errorf("batch %s: %w", batch.ID, err)}
 	}
 	if j.tables == nil {
-		j.tables = make([][]*opening, len(inserts))
+		j.tables = make([][]*opening, joinedTables)
 	}
 	for i := range inserts {
 		in := &inserts[i]

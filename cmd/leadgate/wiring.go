@@ -86,7 +86,7 @@ func (g *gateway) openDrain() error {
 		},
 		Logger: g.log,
 	}
-	if !g.store.conn.Streams() { // what is written together would be in memory
+	if !g.store.conn.Streams() { // each batch for itself, and larger
 		options.Join, options.BatchBytes = nil, 4<<20
 	}
 	var err error
