@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -45,8 +46,8 @@ func (c Config) Check() (*Settings, error) {
 	for i, key := range c.API.Keys {
 		s.APIKeys = append(s.APIKeys, secretAt(fmt.Sprintf("api.keys[%d]", i), key, 16, &problems))
 	}
-	s.RedisURL = redisURL(c.Redis.URL, &problems)
-	s.ClickHouseURL = clickHouseURL(c.ClickHouse.URL, &problems)
+	s.RedisURL = storeURL("redis.url", c.Redis.URL, checkRedisURL, &problems)
+	s.ClickHouseURL = storeURL("clickhouse.url", c.ClickHouse.URL, checkClickHouseURL, &problems)
 	if c.ClickHouse.Cluster != "" && c.ClickHouse.URL == "" {
 		problems.add("clickhouse.cluster", "needs clickhouse.url: the embedded store is a single node (got %s)", c.ClickHouse.Cluster)
 	}
@@ -146,29 +147,31 @@ func secretAt(path string, secret Secret, least int, problems *Problems) string 
 	return text
 }
 
-func redisURL(secret Secret, problems *Problems) string {
+// storeURL is a store's URL, which check reads; without one it is embedded.
+func storeURL(path string, secret Secret, check func(text string) error, problems *Problems) string {
 	if secret == "" {
 		return ""
 	}
-	text := secretAt("redis.url", secret, 1, problems)
+	text := secretAt(path, secret, 1, problems)
 	if text == "" {
 		return ""
 	}
-	if _, _, err := redisOptions(text); err != nil {
-		problems.add("redis.url", "%v", err)
+	if err := check(text); err != nil {
+		problems.add(path, "%v", err)
 	}
 	return text
 }
 
-func clickHouseURL(secret Secret, problems *Problems) string {
-	if secret == "" {
-		return ""
-	}
-	text := secretAt("clickhouse.url", secret, 1, problems)
+func checkRedisURL(text string) error {
+	_, _, err := redisOptions(text)
+	return err
+}
+
+func checkClickHouseURL(text string) error {
 	if u, err := url.Parse(text); err != nil || u.Scheme != "clickhouse" {
-		problems.add("clickhouse.url", "not a URL of the form clickhouse://…")
+		return errors.New("not a URL of the form clickhouse://…")
 	}
-	return text
+	return nil
 }
 
 func (r RuleConfig) check(path string, problems *Problems) report.PriceRule {
