@@ -34,9 +34,10 @@ const rebuildCalls = 50
 
 // Rebuild fills the memory from the store and, last of all, opens it for
 // claims: a rebuild that fails half-way leaves it ErrEmpty, and one under which
-// Redis was restarted fails. It keeps what is known already, so it may run again, beside another process's rebuild, and
-// beside claims. Everything that was claimed earlier and not yet written is
-// unknown to the store; its owner will claim it again.
+// Redis was restarted fails. It keeps what is known already, so it may run again,
+// beside another process's rebuild, and beside claims. Everything that was claimed
+// earlier and not yet written is unknown to the store; its owner will claim it
+// again.
 //
 // The store does not know fingerprints: the first delivery after a rebuild of a
 // mutable event is an update even if it says nothing new.
@@ -133,9 +134,7 @@ func (r *rebuild) left(known *ingest.Known, ttl time.Duration) int64 {
 
 // flush sends what has gathered, and leaves nothing.
 func (r *rebuild) flush(ctx context.Context) error {
-	if err := r.memory.run(ctx, rebuildScript, r.calls); redis.HasErrorPrefix(err, "LOST") {
-		return errLost
-	} else if err != nil {
+	if err := r.run(ctx, rebuildScript, r.calls); err != nil {
 		return err
 	}
 	for _, c := range r.calls {
@@ -189,10 +188,17 @@ func (r *rebuild) opened(ctx context.Context) error {
 			keys.rebuild(r.name), begun, keys.oldMark(), r.now.UnixMicro(), r.memory.opts.EventTTL.Milliseconds(),
 		}})
 	}
-	if err := r.memory.run(ctx, openScript, calls); redis.HasErrorPrefix(err, "LOST") {
-		return errLost
-	} else if err != nil {
+	if err := r.run(ctx, openScript, calls); err != nil {
 		return fmt.Errorf("open the memory: %w", err)
 	}
 	return nil
+}
+
+// run makes calls of scripts that notice what was lost.
+func (r *rebuild) run(ctx context.Context, script *redis.Script, calls []call) error {
+	err := r.memory.run(ctx, script, calls)
+	if redis.HasErrorPrefix(err, "LOST") {
+		return errLost
+	}
+	return err
 }
