@@ -35,19 +35,10 @@ func until(t *testing.T, sink *clickhouse.Sink, b ingest.Batch) (tries int) {
 	}
 }
 
-// The engine is killed while batches go in. Each must be there once in the
-// tables themselves, not only in the views.
-func TestIntegrationSink_EngineKilled(t *testing.T) {
-	t.Parallel()
-	engine, err := embedded.Start(t.Context(), embedded.Options{Dir: t.TempDir(), Library: clickhousetest.Library(t)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := engine.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+// mortal starts an engine of the test's own, with all tables, that can be killed.
+func mortal(t *testing.T) (engine *embedded.Engine, conn *clickhouse.Conn, kill func()) {
+	t.Helper()
+	engine = clickhousetest.Start(t)
 	conn, err := clickhouse.Open(clickhouse.Options{URL: clickhousetest.URL(t, engine, "leadgate")})
 	if err != nil {
 		t.Fatal(err)
@@ -56,11 +47,18 @@ func TestIntegrationSink_EngineKilled(t *testing.T) {
 	if _, err := schema.Migrate(t.Context(), conn, schema.Params{RawTTL: 36_500 * 24 * time.Hour}); err != nil {
 		t.Fatal(err)
 	}
-	kill := func() {
+	return engine, conn, func() {
 		if err := syscall.Kill(engine.PID(), syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 			t.Error(err)
 		}
 	}
+}
+
+// The engine is killed while batches go in. Each must be there once in the
+// tables themselves, not only in the views.
+func TestIntegrationSink_EngineKilled(t *testing.T) {
+	t.Parallel()
+	engine, conn, kill := mortal(t)
 	var killAfter string // the table
 	sink := clickhouse.NewSink(conn, clickhouse.SinkOptions{Inserted: func(table string, _ int, _ time.Duration) {
 		if table == killAfter {

@@ -95,23 +95,11 @@ func TestIntegrationSink_DefaultsAreZero(t *testing.T) {
 func TestIntegrationSink_CutOff(t *testing.T) {
 	t.Parallel()
 	conn := clickhousetest.Open(t)
-	u, err := url.Parse(clickhousetest.URL(t, clickhousetest.Engine(t), conn.Database()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	u.RawQuery = "compress=none"
 	b := batch("b1", leads(0, 5000)...)
 	for _, limit := range []int64{100_000, 400_000, 1_000_000} {
-		cut := *u
-		cut.Host = cutter(t, u.Host, limit)
-		far, err := clickhouse.Open(clickhouse.Options{URL: cut.String()})
-		if err != nil {
-			t.Fatal(err)
-		}
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		err = clickhouse.NewSink(far, clickhouse.SinkOptions{}).Write(ctx, b)
+		err := farSink(t, conn, clickhouse.Options{}, cutAfter(limit)).Write(ctx, b)
 		cancel()
-		_ = far.Close()
 		var rejected *ingest.RejectedError
 		if err == nil || errors.As(err, &rejected) {
 			t.Fatalf("cut off after %d bytes: %v; want an error that asks for another try", limit, err)
@@ -122,14 +110,32 @@ func TestIntegrationSink_CutOff(t *testing.T) {
 	want(t, conn, countAll, "5000|5000|5000|5000")
 }
 
-// cutter ends each connection to a server when so many bytes were sent over it.
-func cutter(t *testing.T, to string, limit int64) string {
+// farSink is a sink for the connection's database whose uncompressed bytes are
+// passed on as told.
+func farSink(t *testing.T, conn *clickhouse.Conn, o clickhouse.Options, pass func(client, server net.Conn)) *clickhouse.Sink {
 	t.Helper()
-	return relayed(t, to, func(client, server net.Conn) {
+	u, err := url.Parse(clickhousetest.URL(t, clickhousetest.Engine(t), conn.Database()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.RawQuery = "compress=none"
+	u.Host = relayed(t, u.Host, pass).Addr().String()
+	o.URL = u.String()
+	far, err := clickhouse.Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = far.Close() })
+	return clickhouse.NewSink(far, clickhouse.SinkOptions{})
+}
+
+// cutAfter ends each connection to a server when so many bytes were sent over it.
+func cutAfter(limit int64) func(client, server net.Conn) {
+	return func(client, server net.Conn) {
 		go func() { _, _ = io.Copy(client, server) }()
 		go func() {
 			_, _ = io.CopyN(server, client, limit)
 			_, _ = client.Close(), server.Close()
 		}()
-	}).Addr().String()
+	}
 }

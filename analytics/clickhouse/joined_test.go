@@ -6,15 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/url"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/leadgate/leadgate/analytics/clickhouse"
 	"github.com/leadgate/leadgate/analytics/clickhouse/clickhousetest"
-	"github.com/leadgate/leadgate/analytics/clickhouse/embedded"
-	"github.com/leadgate/leadgate/analytics/schema"
 	"github.com/leadgate/leadgate/ingest"
 )
 
@@ -125,20 +121,8 @@ func TestIntegrationJoined_AllOrAgain(t *testing.T) {
 	if err := tryJoin(ended, sink, b); err == nil || errors.As(err, &rejected) {
 		t.Errorf("after its context ended: %v", err)
 	}
-	u, err := url.Parse(clickhousetest.URL(t, clickhousetest.Engine(t), conn.Database()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	u.RawQuery = "compress=none"
 	for _, limit := range []int64{100_000, 700_000} {
-		cut := *u
-		cut.Host = cutter(t, u.Host, limit)
-		far, err := clickhouse.Open(clickhouse.Options{URL: cut.String()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		err = tryJoin(t.Context(), clickhouse.NewSink(far, clickhouse.SinkOptions{}), b, c)
-		_ = far.Close()
+		err := tryJoin(t.Context(), farSink(t, conn, clickhouse.Options{}, cutAfter(limit)), b, c)
 		if err == nil || errors.As(err, &rejected) {
 			t.Fatalf("cut off after %d bytes: %v; want an error that asks for another try", limit, err)
 		}
@@ -152,29 +136,8 @@ func TestIntegrationJoined_AllOrAgain(t *testing.T) {
 // After a failure the batches come again one by one, and each is there once.
 func TestIntegrationJoined_EngineKilled(t *testing.T) {
 	t.Parallel()
-	engine, err := embedded.Start(t.Context(), embedded.Options{Dir: t.TempDir(), Library: clickhousetest.Library(t)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := engine.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	conn, err := clickhouse.Open(clickhouse.Options{URL: clickhousetest.URL(t, engine, "leadgate")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	if _, err := schema.Migrate(t.Context(), conn, schema.Params{RawTTL: 36_500 * 24 * time.Hour}); err != nil {
-		t.Fatal(err)
-	}
+	_, conn, kill := mortal(t)
 	var killAfter string
-	kill := func() {
-		if err := syscall.Kill(engine.PID(), syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
-			t.Error(err)
-		}
-	}
 	sink := clickhouse.NewSink(conn, clickhouse.SinkOptions{Inserted: func(table string, _ int, _ time.Duration) {
 		if table == killAfter {
 			killAfter = ""
@@ -222,21 +185,11 @@ func TestIntegrationJoined_EngineKilled(t *testing.T) {
 func TestIntegrationJoined_ServerHangs(t *testing.T) {
 	t.Parallel()
 	conn := clickhousetest.Open(t)
-	u, err := url.Parse(clickhousetest.URL(t, clickhousetest.Engine(t), conn.Database()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	u.RawQuery = "compress=none"
-	u.Host = relayed(t, u.Host, func(client, server net.Conn) {
+	sink := farSink(t, conn, clickhouse.Options{WriteTimeout: 300 * time.Millisecond}, func(client, server net.Conn) {
 		t.Cleanup(func() { _, _ = client.Close(), server.Close() })
 		go func() { _, _ = io.CopyN(client, server, 1<<20) }()
 		go func() { _, _ = io.CopyN(server, client, 200_000) }() // and reads no more
-	}).Addr().String()
-	far, err := clickhouse.Open(clickhouse.Options{URL: u.String(), WriteTimeout: 300 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = far.Close() })
+	})
 	var batches []ingest.Batch
 	for n := range 40 {
 		b := batch(fmt.Sprint("b", n), leads(n*1000, 1000)...)
@@ -247,7 +200,7 @@ func TestIntegrationJoined_ServerHangs(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	err = tryJoin(ctx, clickhouse.NewSink(far, clickhouse.SinkOptions{}), batches...)
+	err := tryJoin(ctx, sink, batches...)
 	var rejected *ingest.RejectedError
 	if err == nil || errors.As(err, &rejected) || ctx.Err() != nil {
 		t.Errorf("a server that takes nothing: %v", err)

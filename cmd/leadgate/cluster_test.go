@@ -96,22 +96,30 @@ func TestIntegrationCluster_Gateway(t *testing.T) {
 	p.stop()
 }
 
-// While a workspace's slot moves to another master, neither knows everything:
-// what is known may not be taken for new there. Claims fail until it has moved.
-func TestIntegrationCluster_SlotMoves(t *testing.T) {
-	t.Parallel()
-	cluster := redistest.Start(t)
-	from, to := cluster.Master(0), cluster.Master(1)
-	workspace := cluster.Tags("w")[0]
+// filled starts a cluster with the memory of a workspace that is on its first
+// master, ready for claims.
+func filled(t *testing.T) (cluster *redistest.Cluster, m *dedupe.Memory, workspace string) {
+	t.Helper()
+	cluster = redistest.Start(t)
+	workspace = cluster.Tags("w")[0]
 	client, err := redisClient(cluster.URL())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { closes(t, client) })
-	m := dedupe.New(client, dedupe.Options{Identify: identity.Of, Workspaces: []string{workspace}})
+	m = dedupe.New(client, dedupe.Options{Identify: identity.Of, Workspaces: []string{workspace}})
 	if err := m.Rebuild(t.Context(), nobody{}); err != nil {
 		t.Fatal(err)
 	}
+	return cluster, m, workspace
+}
+
+// While a workspace's slot moves to another master, neither knows everything:
+// what is known may not be taken for new there. Claims fail until it has moved.
+func TestIntegrationCluster_SlotMoves(t *testing.T) {
+	t.Parallel()
+	cluster, m, workspace := filled(t)
+	from, to := cluster.Master(0), cluster.Master(1)
 	mark := from.Keys(t.Context(), "*").Val() // that the memory is filled
 	claim := func(delivery string) (claims []ingest.Claim, err error) {
 		now := time.Now()
@@ -178,17 +186,7 @@ func TestIntegrationCluster_SlotMoves(t *testing.T) {
 // known is known.
 func TestIntegrationCluster_ReplicaTakesOver(t *testing.T) {
 	t.Parallel()
-	cluster := redistest.Start(t)
-	workspace := cluster.Tags("w")[0]
-	client, err := redisClient(cluster.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { closes(t, client) })
-	m := dedupe.New(client, dedupe.Options{Identify: identity.Of, Workspaces: []string{workspace}})
-	if err := m.Rebuild(t.Context(), nobody{}); err != nil {
-		t.Fatal(err)
-	}
+	cluster, m, workspace := filled(t)
 	claim := func(delivery string) (ingest.Decision, error) {
 		claims, err := m.Claim(t.Context(), []ingest.Event{{
 			ID: "touch", Kind: ingest.TouchKind, Key: "touch", Workspace: workspace, Source: "landing", DeliveryID: delivery,

@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"github.com/leadgate/leadgate/analytics/clickhouse/clickhousetest"
-	"github.com/leadgate/leadgate/analytics/clickhouse/embedded"
 	"github.com/leadgate/leadgate/ingest/redistest"
 )
 
@@ -159,15 +158,7 @@ func TestIntegration_KilledGatewayLosesNothing(t *testing.T) {
 // both are there.
 func TestIntegration_StoresAway(t *testing.T) {
 	t.Parallel()
-	engine, err := embedded.Start(t.Context(), embedded.Options{Dir: t.TempDir(), Library: clickhousetest.Library(t)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := engine.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	engine := clickhousetest.Start(t)
 	behind, err := url.Parse(engine.URL())
 	if err != nil {
 		t.Fatal(err)

@@ -13,7 +13,6 @@ import (
 
 	"github.com/leadgate/leadgate/analytics/clickhouse"
 	"github.com/leadgate/leadgate/analytics/clickhouse/clickhousetest"
-	"github.com/leadgate/leadgate/analytics/clickhouse/embedded"
 	"github.com/leadgate/leadgate/analytics/schema"
 	"github.com/leadgate/leadgate/ingest"
 	"github.com/leadgate/leadgate/ingest/dedupe"
@@ -91,11 +90,8 @@ type works struct {
 
 func newWorks(t *testing.T) *works {
 	t.Helper()
-	engine, err := embedded.Start(t.Context(), embedded.Options{Dir: t.TempDir(), Library: clickhousetest.Library(t)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { closes(t, engine) })
+	engine := clickhousetest.Start(t)
+	var err error
 	w := &works{t: t, source: &shifty{}, clock: time.Now().UTC().Add(-48 * time.Hour).Truncate(time.Second)}
 	if w.conn, err = clickhouse.Open(clickhouse.Options{URL: engine.URL()}); err != nil {
 		t.Fatal(err)

@@ -17,6 +17,7 @@ import (
 	"github.com/leadgate/leadgate/ingest"
 	"github.com/leadgate/leadgate/ingest/dedupe"
 	"github.com/leadgate/leadgate/ingest/identity"
+	"github.com/leadgate/leadgate/ingest/redistest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -36,13 +37,7 @@ func miniClient(t testing.TB) redis.UniversalClient {
 
 // realClient starts a redis-server of the test's own, on a unix socket.
 func realClient(t testing.TB, args ...string) redis.UniversalClient {
-	path, err := exec.LookPath("redis-server")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("redis-server is missing: apt-get install redis-server")
-		}
-		t.Skip("redis-server is missing: apt-get install redis-server")
-	}
+	path := redistest.Binary(t)
 	dir, err := os.MkdirTemp("", "lg") // t.TempDir may be too long for a socket
 	if err != nil {
 		t.Fatal(err)

@@ -94,6 +94,13 @@ func (f *fakeJoined) end() {
 	f.ended = true
 }
 
+func total(parts []int) (events int) {
+	for _, n := range parts {
+		events += n
+	}
+	return events
+}
+
 // backlog sends leads before the drain begins.
 func (r *rig) backlog(n int) (ids []string) {
 	for i := range n {
@@ -148,13 +155,10 @@ func TestJoin_BacklogIsWrittenTogether(t *testing.T) {
 		if err := d.WaitIdle(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		total := 0
+		all := 0
 		for _, parts := range j.parts {
-			n := 0
-			for _, events := range parts {
-				n += events
-			}
-			if total += n; len(parts) < 3 || n > 20 || total < 80 && n < 15 {
+			n := total(parts)
+			if all += n; len(parts) < 3 || n > 20 || all < 80 && n < 15 {
 				t.Errorf("written together: %v", j.parts)
 			}
 		}
@@ -220,10 +224,7 @@ func TestJoin_MaxBytes(t *testing.T) {
 		r.drained()
 		size := len(r.log.records[0].Data)
 		for _, parts := range j.parts {
-			n := 0
-			for _, events := range parts {
-				n += events
-			}
+			n := total(parts)
 			if n*size > 2500 || n*size < 1200 && n < 5 {
 				t.Errorf("%d bytes: %v", n*size, j.parts)
 			}

@@ -68,6 +68,22 @@ func Engine(tb testing.TB) *embedded.Engine {
 	return shared.engine
 }
 
+// Start starts an engine of the test's own, to be broken, and ends it with the
+// test. Like Engine it needs the library.
+func Start(tb testing.TB) *embedded.Engine {
+	tb.Helper()
+	engine, err := embedded.Start(tb.Context(), embedded.Options{Dir: tb.TempDir(), Library: Library(tb)})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := engine.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return engine
+}
+
 // Library returns the path of the engine library, as LEADGATE_LIBCHDB or npm
 // gave it. Without one the test is skipped, or fails if CI is set.
 func Library(tb testing.TB) string {
