@@ -53,6 +53,17 @@ func takeAll(t *testing.T, n int, nodes ...*limit.Limiter) int64 {
 	return allowed.Load()
 }
 
+// nextWindow ends the window of the nodes, in Redis and by their clock, once
+// nothing that they asked in it is under way: Redis' clock and theirs do not
+// stand still and then leap, but here.
+func nextWindow(server *miniredis.Miniredis, c *clock, nodes ...*limit.Limiter) {
+	for _, node := range nodes {
+		node.Settle()
+	}
+	server.FastForward(time.Hour)
+	c.advance(time.Hour)
+}
+
 // wantWithin checks that the limit was kept: never more, and hardly less.
 func wantWithin(t *testing.T, allowed, count int64) {
 	t.Helper()
@@ -90,6 +101,22 @@ func TestLeases_OneNodeLosesNothing(t *testing.T) {
 	}
 }
 
+// Requests are not counted in the order in which they came: that loses nothing.
+func TestLeases_LateRequests(t *testing.T) {
+	t.Parallel()
+	var c clock
+	node := nodes(t, 1, 2000, patient(t, miniredis.RunT(t).Addr()), c.now)[0]
+	for i := range int64(2000) {
+		c.advance(10 * time.Millisecond)
+		if i%100 == 99 {
+			c.advance(-900 * time.Millisecond)
+		}
+		if r := take(t, node, "a"); !r.Allowed || r.Remaining != 1999-i {
+			t.Fatalf("request %d: %+v", i+1, r)
+		}
+	}
+}
+
 func TestLeases_NodesTogether(t *testing.T) {
 	t.Parallel()
 	three := nodes(t, 3, 6000, patient(t, miniredis.RunT(t).Addr()), nil)
@@ -113,8 +140,7 @@ func TestLeases_NodesFallSilent(t *testing.T) {
 			allowed += takeAll(t, n, node)
 		}
 		wantWithin(t, allowed, 3000)
-		server.FastForward(time.Hour)
-		c.advance(time.Hour)
+		nextWindow(server, &c, six...)
 	}
 }
 
@@ -126,9 +152,28 @@ func TestLeases_VoidWithTheirWindow(t *testing.T) {
 	if n := takeAll(t, 1000, two...); n != 2000 {
 		t.Fatalf("%d of 2000 passed", n)
 	}
-	server.FastForward(time.Hour)
-	c.advance(time.Hour)
+	nextWindow(server, &c, two...)
 	wantWithin(t, takeAll(t, 3000, two...), 4000)
+}
+
+// What a node spent before Redis lost its count does not let it hold more of
+// what is counted anew.
+func TestLeases_RedisForgets(t *testing.T) {
+	t.Parallel()
+	server := miniredis.RunT(t)
+	four := nodes(t, 4, 8000, patient(t, server.Addr()), nil)
+	if n := takeAll(t, 1500, four...); n != 6000 {
+		t.Fatalf("%d of 6000 passed", n)
+	}
+	for _, node := range four {
+		node.Settle()
+	}
+	server.FlushAll()
+	allowed := takeAll(t, 40, four[:3]...)
+	allowed += takeAll(t, 9000, four[3])
+	if allowed < 7600 || allowed > 8400 { // a twentieth is from before
+		t.Errorf("%d passed since Redis forgot, the limit is 8000", allowed)
+	}
 }
 
 func TestLeases_RedisIsSeldomAsked(t *testing.T) {
@@ -144,8 +189,7 @@ func TestLeases_RedisIsSeldomAsked(t *testing.T) {
 		if asked := server.CommandCount() - before; asked > atMost {
 			t.Errorf("5000 requests asked Redis %d times, want at most %d", asked, atMost)
 		}
-		server.FastForward(time.Hour)
-		c.advance(time.Hour)
+		nextWindow(server, &c, node)
 	}
 }
 

@@ -42,9 +42,10 @@ type window struct {
 }
 
 // open tells whether the window has begun and not ended. A clock that was set
-// back is before its beginning.
+// back is before its beginning; a request that read it shortly before another,
+// and is later, is not.
 func (w *window) open(now time.Time) bool {
-	return w != nil && within(w.end.Sub(now), w.per)
+	return w != nil && within(w.end.Sub(now), w.per+setBack)
 }
 
 func within(d, bound time.Duration) bool { return d > 0 && d <= bound }
@@ -66,9 +67,10 @@ func (w *window) refused(now time.Time) bool {
 }
 
 // earned is what this node may hold for what it has spent of w, of which it
-// has so much left.
+// has so much left. What it spent before the store forgot its count does not
+// count.
 func (w *window) earned(left int64) float64 {
-	spent := w.got - left
+	spent := min(w.got-left, w.total)
 	if spent <= 0 {
 		return 0
 	}
