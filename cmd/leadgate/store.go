@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"path/filepath"
 	"time"
 
@@ -58,12 +60,25 @@ func (a *app) openStore(ctx context.Context, s *Settings, log *slog.Logger) (*st
 	}
 	st := &store{engine: engine}
 	if st.conn, err = clickhouse.Open(clickhouse.Options{URL: engine.URL(), Log: log}); err == nil {
-		_, err = schema.Migrate(ctx, st.conn, s.schemaParams())
+		err = migrateEmbedded(ctx, st.conn, s.schemaParams(), log)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("embedded ClickHouse: %w", err), st.Close())
 	}
 	return st, nil
+}
+
+// migrateEmbedded brings the tables up to date, though the engine may die
+// meanwhile: it is started again, and what was done stays.
+func migrateEmbedded(ctx context.Context, conn *clickhouse.Conn, p schema.Params, log *slog.Logger) error {
+	for attempt := 1; ; attempt++ {
+		_, err := schema.Migrate(ctx, conn, p)
+		var lost net.Error
+		if attempt == 3 || !errors.Is(err, io.EOF) && !errors.As(err, &lost) {
+			return err
+		}
+		log.Warn("the engine went away while its tables were looked at, trying again", "attempt", attempt, "err", err)
+	}
 }
 
 // reachStore is openStore for commands that run beside a gateway: the engine

@@ -312,10 +312,10 @@ func (e *Engine) shutdown() error {
 				kill = ctx.Err()
 			}
 		}
-		if kill != nil {
-			e.opts.Log.Warn("engine does not stop by itself, killing it", "err", kill)
-		}
 		e.child.kill()
+		if kill != nil {
+			e.opts.Log.Warn("engine did not stop by itself, and was killed if it was there", "err", kill, "engine", e.child.failure())
+		}
 	}
 	return errors.Join(err, e.closeDoors(), e.lock.Unlock())
 }
