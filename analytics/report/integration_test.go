@@ -260,6 +260,13 @@ func TestIntegrationCPL_LastTouch(t *testing.T) {
 		s.touch("t1", "x", "2026-01-19 00:00:00", w, google, fields{"gclid": "AbC"})
 		s.lead("l", noon, w, visitor("v"), facebook, fields{"gclid": "AbC"})
 	})
+	for _, kind := range clickColumns() {
+		f("nothing in common but "+kind, "Paid Search 1", func(w fields) {
+			s.touch("t1", "", "2026-01-19 00:00:00", w, google, fields{kind: "one"})
+			s.touch("t2", "x", "2026-01-19 10:00:00", w, display, fields{"gclsrc": "one"})
+			s.lead("l", noon, w, visitor("v"), facebook, fields{kind: "one"})
+		})
+	}
 	f("click ids keep their case and their kind", "Paid Social 1", func(w fields) {
 		s.touch("t1", "x", "2026-01-19 00:00:00", w, google, fields{"gclid": "abc", "gclsrc": "aw.ds"})
 		s.touch("t2", "x", "2026-01-19 00:00:00", w, google, fields{"wbraid": "AbC"})

@@ -3,6 +3,7 @@ package report
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -28,7 +29,7 @@ func read(ctx context.Context, conn driver.Conn, q Query) (facts, error) {
 		clickhouse.Named("lookback", q.Lookback.Microseconds()),
 		clickhouse.Named("since", since.UnixMicro()), clickhouse.Named("until", until.UnixMicro()),
 	}}
-	f := facts{notCounted: map[string]int64{}}
+	var f facts
 	steps := []struct {
 		what string
 		read func() error
@@ -36,8 +37,10 @@ func read(ctx context.Context, conn driver.Conn, q Query) (facts, error) {
 		{"costs", func() error { return r.costs(ctx, &f.costs) }},
 		{"campaigns", func() error { return r.campaigns(ctx, &f.campaigns) }},
 		{"touches", func() error { return r.touches(ctx, &f.touches) }},
-		{"leads", func() error { return r.leads(ctx, attributedSQL(conversionsSQL()), &f.leads) }},
-		{"leads not counted", func() error { return r.verdicts(ctx, f.notCounted) }},
+		{"leads", func() (err error) {
+			f.leads, f.notCounted, err = r.leads(ctx, arrivedSQL(), inRange("occurred_at"))
+			return err
+		}},
 		{"quarantine", func() error { return r.count(ctx, quarantinedSQL, &f.quarantined) }},
 	}
 	for _, step := range steps {
@@ -49,7 +52,8 @@ func read(ctx context.Context, conn driver.Conn, q Query) (facts, error) {
 		return f, nil
 	}
 	r = r.from(time.Unix(0, 0)) // the lead of a sale may be of any age
-	if err := r.leads(ctx, attributedSQL(salesSQL()), &f.sales); err != nil {
+	var err error
+	if f.sales, _, err = r.leads(ctx, salesSQL(), "true"); err != nil { // they are unique
 		return facts{}, fmt.Errorf("read sales: %w", err)
 	}
 	if err := r.count(ctx, unmatchedSQL(), &f.unmatchedSales); err != nil {
@@ -137,21 +141,40 @@ func (r reader) touches(ctx context.Context, into *[]countFact) error {
 	})
 }
 
-func (r reader) leads(ctx context.Context, statement string, into *[]leadFact) error {
-	return r.each(ctx, statement, func(rows driver.Rows) error {
+// leads counts chosen leads, which are among those of a condition: unique ones
+// by cell, the others by verdict.
+func (r reader) leads(ctx context.Context, chosen, among string) (unique []leadFact, others map[string]int64, err error) {
+	columns, err := r.shared(ctx, among)
+	if err != nil {
+		return nil, nil, err
+	}
+	others = map[string]int64{}
+	err = r.each(ctx, attributedSQL(chosen, columns), func(rows driver.Rows) error {
 		var l leadFact
-		err := rows.Scan(l.scan(&l.inferred, &l.n)...)
-		*into = append(*into, l)
+		var verdict string
+		err := rows.Scan(l.scan(&l.inferred, &verdict, &l.n)...)
+		if verdict == string(ingest.UniqueLead) {
+			unique = append(unique, l)
+		} else {
+			others[verdict] += l.n
+		}
 		return err
 	})
+	return unique, others, err
 }
 
-func (r reader) verdicts(ctx context.Context, into map[string]int64) error {
-	return r.each(ctx, notCountedSQL, func(rows driver.Rows) error {
-		var verdict string
-		var n int64
-		err := rows.Scan(&verdict, &n)
-		into[verdict] = n
-		return err
-	})
+// shared are the keyColumns that some lead of a condition and some touch have.
+func (r reader) shared(ctx context.Context, among string) ([]string, error) {
+	ofLeads, err := r.filled(ctx, filledSQL("leads_log", among))
+	if err != nil || len(ofLeads) == 0 {
+		return nil, err
+	}
+	ofTouches, err := r.filled(ctx, filledSQL("touches_log", touchTimes))
+	return slices.DeleteFunc(ofLeads, func(name string) bool { return !slices.Contains(ofTouches, name) }), err
+}
+
+// filled answers a filledSQL. Only names of ours go into another statement.
+func (r reader) filled(ctx context.Context, statement string) (columns []string, err error) {
+	err = r.each(ctx, statement, func(rows driver.Rows) error { return rows.Scan(&columns) })
+	return columns, err
 }

@@ -30,20 +30,41 @@ func clickColumns() []string {
 	return columns
 }
 
-// touchKeys are what a lead and a touch can have in common: arrays of pairs of
-// a column's name and its value, the empty ones left out.
-func touchKeys() string {
-	pairs := []string{`('visitor_id', visitor_id)`}
-	for _, name := range clickColumns() {
-		pairs = append(pairs, fmt.Sprintf(`('%s', %s)`, name, name))
+// keyColumns are what a lead and a touch can have in common.
+func keyColumns() []string { return append([]string{"visitor_id"}, clickColumns()...) }
+
+// filledSQL names those of keyColumns that are not empty throughout. Every
+// state of a row is asked, which is much cheaper than the view.
+func filledSQL(log, where string) string {
+	var filled []string
+	for _, name := range keyColumns() {
+		filled = append(filled, fmt.Sprintf(`if(max(%s != ''), '%s', '')`, name, name))
 	}
-	return `arrayFilter(k -> k.2 != '', [` + strings.Join(pairs, ", ") + `])`
+	return `SELECT arrayFilter(c -> c != '', [` + strings.Join(filled, ", ") + `])
+FROM ` + log + `
+WHERE workspace = {workspace:String} AND ` + where
+}
+
+// touchTimes bounds the touches that leads of the range can belong to.
+const touchTimes = `occurred_at >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
+	AND occurred_at < fromUnixTimestamp64Micro({until:Int64}, 'UTC')`
+
+// touchKeys are an array of what a row has in these columns, each value with
+// its column's name, and both as a hash: to compare and to remember that takes
+// a half to a third of what the texts take.
+func touchKeys(columns []string) string {
+	const none = `toUInt128(0)`
+	var keys []string
+	for _, name := range columns {
+		keys = append(keys, fmt.Sprintf(`if(%s = '', %s, reinterpretAsUInt128(sipHash128Reference('%s=' || %s)))`, name, none, name, name))
+	}
+	return `arrayFilter(k -> k != ` + none + `, [` + strings.Join(keys, ", ") + `])`
 }
 
 // leadColumns are what attribution needs of a lead.
 func leadColumns(prefix string) string {
 	columns := append([]string{
-		"lead_id", "occurred_at", "visitor_id", "channel", "channel_inferred", "tag_source", "tag_medium",
+		"lead_id", "verdict", "occurred_at", "visitor_id", "channel", "channel_inferred", "tag_source", "tag_medium",
 		"utm_campaign", "campaign_id",
 	}, clickColumns()...)
 	for i, name := range columns {
@@ -52,12 +73,13 @@ func leadColumns(prefix string) string {
 	return strings.Join(columns, ", ")
 }
 
-// conversionsSQL are the conversions of the range, each counted when it occurred.
-func conversionsSQL() string {
+// arrivedSQL are the leads of the range, each counted when it occurred. Those
+// with verdict unique are its conversions.
+func arrivedSQL() string {
 	return `
 	SELECT ` + leadColumns("") + `, occurred_at AS counted_at
 	FROM leads
-	WHERE workspace = {workspace:String} AND verdict = 'unique' AND ` + inRange("occurred_at")
+	WHERE workspace = {workspace:String} AND ` + inRange("occurred_at")
 }
 
 // wonSQL are the sales: statuses that mean one, with the key by which each
@@ -106,49 +128,67 @@ LEFT ANTI JOIN (` + matchedSQL() + `) AS m ON w.status_id = m.status_id
 WHERE ` + inRange("w.sold_at")
 }
 
-// attributedSQL counts chosen leads by cell: by that of their last touch, else
-// their own. Equal times are told apart by touch_id, so that the same touch is
-// the last every time.
-func attributedSQL(chosen string) string {
+// lastsSQL finds the last touch of each chosen unique lead, by columns that leads and
+// touches have in common. Equal times are told apart by touch_id, so that the
+// same touch is the last every time.
+func lastsSQL(columns []string) string {
 	return `
-WITH chosen AS (` + chosen + `),
-lasts AS (
 	SELECT l.lead_id AS lead_id, 1 AS found, argMax(
 		tuple(t.channel, t.tag_source, t.tag_medium, t.utm_campaign, t.channel_inferred),
 		tuple(t.occurred_at, t.touch_id)) AS touch
 	FROM (
 		SELECT touch_id, occurred_at, channel, tag_source, tag_medium, utm_campaign, channel_inferred,
-			arrayJoin(` + touchKeys() + `) AS key
+			arrayJoin(` + touchKeys(columns) + `) AS key
 		FROM touches
-		WHERE workspace = {workspace:String}
-			AND occurred_at >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
-			AND occurred_at < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
+		WHERE workspace = {workspace:String} AND ` + touchTimes + `
 	) AS t
-	INNER JOIN (SELECT lead_id, occurred_at, arrayJoin(` + touchKeys() + `) AS key FROM chosen) AS l ON t.key = l.key
+	INNER JOIN (
+		SELECT lead_id, occurred_at, arrayJoin(` + touchKeys(columns) + `) AS key FROM chosen WHERE verdict = 'unique'
+	) AS l ON t.key = l.key
 	WHERE t.occurred_at <= l.occurred_at AND t.occurred_at >= l.occurred_at - toIntervalMicrosecond({lookback:Int64})
-	GROUP BY l.lead_id
+	GROUP BY l.lead_id`
+}
+
+// attributedSQL counts chosen leads by verdict and cell: by that of their last
+// touch, else their own. Without columns in common there are no touches of theirs.
+func attributedSQL(chosen string, columns []string) string {
+	with, join := ``, ``
+	cell := func(_, own string) string { return own }
+	if len(columns) > 0 {
+		with = `, lasts AS (` + lastsSQL(columns) + `)`
+		join = `LEFT JOIN lasts AS t ON c.lead_id = t.lead_id`
+		cell = func(touch, own string) string { return `if(t.found = 1, ` + touch + `, ` + own + `)` }
+	}
+	return `
+WITH chosen AS (` + chosen + `)` + with + `
+SELECT toString(day), toString(channel_), toString(source_), toString(medium_), campaign_, campaign_id_, inferred,
+	toString(verdict), n
+FROM (
+	SELECT
+		c.verdict AS verdict,
+		toDate(c.counted_at, {tz:String}) AS day,
+		` + cell(`t.touch.1`, `c.channel`) + ` AS channel_,
+		` + cell(`t.touch.2`, `c.tag_source`) + ` AS source_,
+		` + cell(`t.touch.3`, `c.tag_medium`) + ` AS medium_,
+		` + cell(`t.touch.4`, `c.utm_campaign`) + ` AS campaign_,
+		` + cell(`''`, `c.campaign_id`) + ` AS campaign_id_,
+		` + cell(`t.touch.5`, `c.channel_inferred`) + ` AS inferred,
+		toInt64(count()) AS n
+	FROM chosen AS c
+	` + join + `
+	GROUP BY verdict, day, channel_, source_, medium_, campaign_, campaign_id_, inferred
 )
-SELECT
-	toString(toDate(c.counted_at, {tz:String})) AS day,
-	toString(if(t.found = 1, t.touch.1, c.channel)) AS channel_,
-	toString(if(t.found = 1, t.touch.2, c.tag_source)) AS source_,
-	toString(if(t.found = 1, t.touch.3, c.tag_medium)) AS medium_,
-	if(t.found = 1, t.touch.4, c.utm_campaign) AS campaign_,
-	if(t.found = 1, '', c.campaign_id) AS campaign_id_,
-	if(t.found = 1, t.touch.5, c.channel_inferred) AS inferred,
-	toInt64(count()) AS n
-FROM chosen AS c
-LEFT JOIN lasts AS t ON c.lead_id = t.lead_id
-GROUP BY day, channel_, source_, medium_, campaign_, campaign_id_, inferred
 SETTINGS join_use_nulls = 0`
 }
 
 const touchesSQL = `
-SELECT toString(toDate(occurred_at, {tz:String})) AS day, toString(channel), toString(tag_source),
-	toString(tag_medium), utm_campaign, '' AS campaign_id, toInt64(count())
-FROM touches
-WHERE workspace = {workspace:String} AND toDate(occurred_at, {tz:String}) BETWEEN {from:Date} AND {to:Date}
-GROUP BY day, channel, tag_source, tag_medium, utm_campaign`
+SELECT toString(day), toString(channel), toString(tag_source), toString(tag_medium), utm_campaign, '', n
+FROM (
+	SELECT toDate(occurred_at, {tz:String}) AS day, channel, tag_source, tag_medium, utm_campaign, toInt64(count()) AS n
+	FROM touches
+	WHERE workspace = {workspace:String} AND toDate(occurred_at, {tz:String}) BETWEEN {from:Date} AND {to:Date}
+	GROUP BY day, channel, tag_source, tag_medium, utm_campaign
+)`
 
 // costsSQL adds within a cell and a currency only; sums are exact decimals.
 const costsSQL = `
@@ -163,13 +203,6 @@ SELECT toString(tag_source), campaign_id, argMax(campaign, (day, version, campai
 FROM costs
 WHERE workspace = {workspace:String} AND campaign_id != ''
 GROUP BY tag_source, campaign_id`
-
-const notCountedSQL = `
-SELECT toString(verdict), toInt64(count())
-FROM leads
-WHERE workspace = {workspace:String} AND verdict != 'unique'
-	AND toDate(occurred_at, {tz:String}) BETWEEN {from:Date} AND {to:Date}
-GROUP BY verdict`
 
 const quarantinedSQL = `
 SELECT toInt64(count())
