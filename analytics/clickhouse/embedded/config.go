@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 )
 
@@ -23,7 +24,7 @@ func writeConfig(dir, password string, maxMemory int64) (string, error) {
 	}
 	hash := sha256.Sum256([]byte(password))
 	files := map[string]string{
-		usersPath: fmt.Sprintf(usersXML, userName, hex.EncodeToString(hash[:]), userName),
+		usersPath: fmt.Sprintf(usersXML, userName, hex.EncodeToString(hash[:]), userName, max(1, runtime.NumCPU()/2)),
 		mainPath:  fmt.Sprintf(engineXML, escape(filepath.Join(dir, "engine.log")), memory, escape(usersPath)),
 	}
 	for path, text := range files {
@@ -87,6 +88,7 @@ const engineXML = `<clickhouse>
 </clickhouse>
 `
 
+// A question takes half of the processors at most: leads come in meanwhile.
 const usersXML = `<clickhouse>
     <users>
         <%s>
@@ -107,7 +109,7 @@ const usersXML = `<clickhouse>
         </default>
     </users>
     <profiles>
-        <default/>
+        <default><max_threads>%d</max_threads></default>
         <starter><max_memory_usage>50000000</max_memory_usage></starter>
     </profiles>
     <quotas><default/></quotas>

@@ -236,6 +236,13 @@ func TestIntegrationEngine_StandsBack(t *testing.T) {
 	if level := strings.TrimSpace(string(out)); level != "5" {
 		t.Errorf("its niceness is %s", level)
 	}
+	var threads string
+	if err := open(t, e, nil).QueryRow(t.Context(), "SELECT getSetting('max_threads')::String").Scan(&threads); err != nil {
+		t.Fatal(err)
+	}
+	if want := strconv.Itoa(max(1, runtime.NumCPU()/2)); threads != want {
+		t.Errorf("a question takes %s threads, want %s", threads, want)
+	}
 }
 
 func TestIntegrationEngine_DiesWithItsParent(t *testing.T) {
