@@ -35,13 +35,13 @@ func keyColumns() []string { return append([]string{"visitor_id"}, clickColumns(
 
 // filledSQL names those of keyColumns that are not empty throughout. Every
 // state of a row is asked, which is much cheaper than the view.
-func filledSQL(log, where string) string {
+func filledSQL(table, where string) string {
 	var filled []string
 	for _, name := range keyColumns() {
 		filled = append(filled, fmt.Sprintf(`if(max(%s != ''), '%s', '')`, name, name))
 	}
 	return `SELECT arrayFilter(c -> c != '', [` + strings.Join(filled, ", ") + `])
-FROM ` + log + `
+FROM ` + table + `
 WHERE workspace = {workspace:String} AND ` + where
 }
 

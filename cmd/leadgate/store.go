@@ -74,7 +74,7 @@ func migrateEmbedded(ctx context.Context, conn *clickhouse.Conn, p schema.Params
 	for attempt := 1; ; attempt++ {
 		_, err := schema.Migrate(ctx, conn, p)
 		var lost net.Error
-		if attempt == 3 || !errors.Is(err, io.EOF) && !errors.As(err, &lost) {
+		if attempt == 3 || ctx.Err() != nil || !errors.Is(err, io.EOF) && !errors.As(err, &lost) {
 			return err
 		}
 		log.Warn("the engine went away while its tables were looked at, trying again", "attempt", attempt, "err", err)
