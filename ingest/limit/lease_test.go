@@ -53,13 +53,18 @@ func takeAll(t *testing.T, n int, nodes ...*limit.Limiter) int64 {
 	return allowed.Load()
 }
 
+// settle waits until nothing that the nodes asked is under way.
+func settle(nodes ...*limit.Limiter) {
+	for _, node := range nodes {
+		node.Settle()
+	}
+}
+
 // nextWindow ends the window of the nodes, in Redis and by their clock, once
 // nothing that they asked in it is under way: Redis' clock and theirs do not
 // stand still and then leap, but here.
 func nextWindow(server *miniredis.Miniredis, c *clock, nodes ...*limit.Limiter) {
-	for _, node := range nodes {
-		node.Settle()
-	}
+	settle(nodes...)
 	server.FastForward(time.Hour)
 	c.advance(time.Hour)
 }
@@ -165,9 +170,7 @@ func TestLeases_RedisForgets(t *testing.T) {
 	if n := takeAll(t, 1500, four...); n != 6000 {
 		t.Fatalf("%d of 6000 passed", n)
 	}
-	for _, node := range four {
-		node.Settle()
-	}
+	settle(four...)
 	server.FlushAll()
 	allowed := takeAll(t, 40, four[:3]...)
 	allowed += takeAll(t, 9000, four[3])
