@@ -102,7 +102,7 @@ func TestHostile_FetchedLeads(t *testing.T) { // not parallel: it counts what th
 			if many > 0 {
 				measured++
 			}
-			if many > fixedCost+maxFactor*size {
+			if many > limit(size) {
 				t.Errorf("%s: %d bytes cost %d, %d times as much", h.name, size, many, many/size)
 			}
 			if few, fewSize := spend(h, small); many > 16*size && fewSize < size && many > maxGrowth*few*size/(8*fewSize)+pooled {

@@ -35,12 +35,15 @@ const (
 	pooled = 1 << 20
 )
 
+// limit is what a delivery of a size may cost.
+func limit(size int64) int64 { return fixedCost + maxFactor*size }
+
 // bounded returns what a delivery costs, and its size. What is beyond its limit
 // is measured again, twice at most: what a pool lost is not made each time.
 func bounded(cost func() (spent, size int64)) (spent, size int64) {
 	spent, size = cost()
 	for range 2 {
-		if spent <= fixedCost+maxFactor*size {
+		if spent <= limit(size) {
 			break
 		}
 		again, _ := cost()
@@ -547,7 +550,7 @@ func TestHostile(t *testing.T) { // not parallel: it counts what the process all
 					continue
 				}
 				many, size := bounded(func() (spent, size int64) { return cost(t, in, h, large) })
-				if limit := fixedCost + maxFactor*size; many > limit {
+				if many > limit(size) {
 					t.Errorf("%s: %d bytes cost %d, %d times as much", h.name, size, many, many/size)
 				}
 				if many < 16*size {
@@ -575,7 +578,7 @@ func TestHostile_Megabytes(t *testing.T) {
 				if strings.Contains(h.name, " of ") || stride > 1 {
 					continue // TestHostile has them all
 				}
-				if spent, size := bounded(func() (spent, size int64) { return cost(t, in, h, n) }); spent > maxFactor*size+fixedCost {
+				if spent, size := bounded(func() (spent, size int64) { return cost(t, in, h, n) }); spent > limit(size) {
 					t.Errorf("%s: %d bytes cost %d, %d times as much", h.name, size, spent, spent/size)
 				}
 			}
