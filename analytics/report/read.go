@@ -41,7 +41,7 @@ func read(ctx context.Context, conn driver.Conn, q Query) (facts, error) {
 			f.leads, f.notCounted, err = r.leads(ctx, arrivedSQL(), inRange("occurred_at"))
 			return err
 		}},
-		{"quarantine", func() error { return r.count(ctx, quarantinedSQL, &f.quarantined) }},
+		{"quarantine", func() error { return r.count(ctx, quarantinedSQL(), &f.quarantined) }},
 	}
 	for _, step := range steps {
 		if err := step.read(); err != nil {
@@ -133,7 +133,7 @@ func (r reader) campaigns(ctx context.Context, into *[]campaignFact) error {
 }
 
 func (r reader) touches(ctx context.Context, into *[]countFact) error {
-	return r.each(ctx, touchesSQL, func(rows driver.Rows) error {
+	return r.each(ctx, touchesSQL(), func(rows driver.Rows) error {
 		var c countFact
 		err := rows.Scan(c.scan(&c.n)...)
 		*into = append(*into, c)

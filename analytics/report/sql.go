@@ -64,9 +64,9 @@ func touchKeys(columns []string) string {
 // leadColumns are what attribution needs of a lead.
 func leadColumns(prefix string) string {
 	columns := append([]string{
-		"lead_id", "verdict", "occurred_at", "visitor_id", "channel", "channel_inferred", "tag_source", "tag_medium",
-		"utm_campaign", "campaign_id",
-	}, clickColumns()...)
+		"lead_id", "verdict", "occurred_at", "channel", "channel_inferred", "tag_source", "tag_medium", "utm_campaign",
+		"campaign_id",
+	}, keyColumns()...)
 	for i, name := range columns {
 		columns[i] = prefix + name + " AS " + name
 	}
@@ -181,14 +181,16 @@ FROM (
 SETTINGS join_use_nulls = 0`
 }
 
-const touchesSQL = `
+func touchesSQL() string {
+	return `
 SELECT toString(day), toString(channel), toString(tag_source), toString(tag_medium), utm_campaign, '', n
 FROM (
 	SELECT toDate(occurred_at, {tz:String}) AS day, channel, tag_source, tag_medium, utm_campaign, toInt64(count()) AS n
 	FROM touches
-	WHERE workspace = {workspace:String} AND toDate(occurred_at, {tz:String}) BETWEEN {from:Date} AND {to:Date}
+	WHERE workspace = {workspace:String} AND ` + inRange("occurred_at") + `
 	GROUP BY day, channel, tag_source, tag_medium, utm_campaign
 )`
+}
 
 // costsSQL adds within a cell and a currency only; sums are exact decimals.
 const costsSQL = `
@@ -204,8 +206,9 @@ FROM costs
 WHERE workspace = {workspace:String} AND campaign_id != ''
 GROUP BY tag_source, campaign_id`
 
-const quarantinedSQL = `
+func quarantinedSQL() string {
+	return `
 SELECT toInt64(count())
 FROM deliveries
-WHERE workspace = {workspace:String} AND verdict = 'quarantined'
-	AND toDate(received_at, {tz:String}) BETWEEN {from:Date} AND {to:Date}`
+WHERE workspace = {workspace:String} AND verdict = 'quarantined' AND ` + inRange("received_at")
+}
