@@ -110,7 +110,7 @@ func (c *Conn) Address() string { return strings.Join(c.options.Addr, ",") }
 // the native protocol, where an insert is not sent at once at its end, and with a
 // connection for each table of two of them, for one ends while the next begins.
 func (c *Conn) Streams() bool {
-	return c.options.Protocol == clickhouse.Native && c.options.MaxOpenConns >= 2*joinedTables
+	return c.options.Protocol == clickhouse.Native && c.options.MaxOpenConns >= 2*batchTables
 }
 
 // Ping asks the server for a sign of life. A missing database is an error.

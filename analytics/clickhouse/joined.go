@@ -12,9 +12,6 @@ import (
 	"github.com/leadgate/leadgate/ingest"
 )
 
-// joinedTables is how many tables a batch may have rows for.
-const joinedTables = 8
-
 // Joined are batches on their way into the store together: the server gets them
 // as they come, and makes of all of them one part a table and partition. It needs
 // a connection for each table until it is committed or aborted. It is not safe
@@ -24,7 +21,7 @@ type Joined struct {
 	ctx      context.Context
 	id       string
 	settings clickhouse.Settings
-	tables   [][]*opening // in the order in which they are to be sent
+	tables   [batchTables][]*opening // in the order in which they are to be sent
 	sent     bool
 }
 
@@ -44,9 +41,6 @@ func (j *Joined) Append(batch ingest.Batch) error {
 	inserts, err := j.sink.inserts(batch)
 	if err != nil {
 		return &ingest.RejectedError{Err: fmt.Errorf("batch %s: %w", batch.ID, err)}
-	}
-	if j.tables == nil {
-		j.tables = make([][]*opening, joinedTables)
 	}
 	for i := range inserts {
 		in := &inserts[i]
@@ -99,10 +93,7 @@ func (s *Sink) join(in *insert) (names []string, token string) {
 // After an error some of it may be in. Errors are those of Sink.Write.
 func (j *Joined) Commit() error {
 	j.sent = true
-	if j.tables == nil {
-		return nil
-	}
-	last := len(j.tables) - 1
+	const last = batchTables - 1
 	send := func(tables ...[]*opening) func() error {
 		return func() error { return j.send(slices.Concat(tables...)) }
 	}
@@ -133,7 +124,7 @@ func (j *Joined) Abort() {
 }
 
 func (j *Joined) abort() {
-	for _, o := range slices.Concat(j.tables...) {
+	for _, o := range slices.Concat(j.tables[:]...) {
 		o.abort()
 	}
 }

@@ -76,7 +76,8 @@ func (s *Sink) Write(ctx context.Context, batch ingest.Batch) error {
 	if err != nil {
 		return fmt.Errorf("batch %s: %w", batch.ID, err)
 	}
-	events, raw, deliveries := inserts[:len(inserts)-2], inserts[len(inserts)-2], inserts[len(inserts)-1]
+	const last = batchTables - 1
+	events, raw, deliveries := inserts[:last-1], inserts[last-1], inserts[last]
 	send := func(inserts ...insert) func() error {
 		return func() error { return s.send(ctx, settings, batch.ID, inserts...) }
 	}
@@ -162,9 +163,12 @@ func (s *Sink) attempt(common clickhouse.Settings, id string, in *insert) clickh
 	return settings
 }
 
+// batchTables is how many tables a batch may have rows for.
+const batchTables = 8
+
 // inserts checks the batch and takes it apart: the tables of events in their
 // order, then what was received, then the deliveries.
-func (s *Sink) inserts(batch ingest.Batch) ([]insert, error) {
+func (s *Sink) inserts(batch ingest.Batch) (inserts [batchTables]insert, err error) {
 	counts := make(map[ingest.Kind]int)
 	for i := range batch.Events {
 		counts[batch.Events[i].Kind]++
@@ -180,7 +184,7 @@ func (s *Sink) inserts(batch ingest.Batch) ([]insert, error) {
 		}
 		row := eventRow{Event: &batch.Events[i]}
 		if err := row.complete(); err != nil {
-			return nil, fmt.Errorf("event %d (%s %s): %w", i, row.Kind, row.ID, err)
+			return inserts, fmt.Errorf("event %d (%s %s): %w", i, row.Kind, row.ID, err)
 		}
 		workspaces[row.DeliveryID] = row.Workspace
 		events[row.Kind] = append(events[row.Kind], row)
@@ -192,7 +196,7 @@ func (s *Sink) inserts(batch ingest.Batch) ([]insert, error) {
 	for i := range batch.Outcomes {
 		row := outcomeRow{Outcome: &batch.Outcomes[i]}
 		if row.Delivery == nil || !timeFits(row.Delivery.ReceivedAt) {
-			return nil, fmt.Errorf("outcome %d: received_at: not between 1900 and 2299", i)
+			return inserts, fmt.Errorf("outcome %d: received_at: not between 1900 and 2299", i)
 		}
 		var ok bool
 		if row.workspace, ok = workspaces[row.Delivery.ID]; !ok {
@@ -203,7 +207,7 @@ func (s *Sink) inserts(batch ingest.Batch) ([]insert, error) {
 			raws = append(raws, row)
 		}
 	}
-	inserts := []insert{
+	inserts = [...]insert{
 		newInsert("contacts_log", contactColumns, leads), // before leads: a lead that is there can be reached
 		newInsert("leads_log", leadColumns, leads),
 		newInsert("touches_log", touchColumns, touches),
