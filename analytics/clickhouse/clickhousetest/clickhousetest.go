@@ -72,7 +72,18 @@ func Engine(tb testing.TB) *embedded.Engine {
 // test. Like Engine it needs the library.
 func Start(tb testing.TB) *embedded.Engine {
 	tb.Helper()
-	engine, err := embedded.Start(tb.Context(), embedded.Options{Dir: tb.TempDir(), Library: Library(tb)})
+	return StartWith(tb, embedded.Options{})
+}
+
+// StartWith is Start with options; the library is found, and so is a directory if
+// none is named.
+func StartWith(tb testing.TB, options embedded.Options) *embedded.Engine {
+	tb.Helper()
+	options.Library = Library(tb)
+	if options.Dir == "" {
+		options.Dir = tb.TempDir()
+	}
+	engine, err := embedded.Start(tb.Context(), options)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/gofrs/flock"
 	"go.uber.org/goleak"
 
+	"github.com/leadgate/leadgate/analytics/clickhouse/clickhousetest"
 	"github.com/leadgate/leadgate/analytics/clickhouse/embedded"
 )
 
@@ -50,36 +51,6 @@ func beParent(dir string) int {
 	fmt.Println(e.PID())
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	return 0
-}
-
-func library(t *testing.T) string {
-	t.Helper()
-	path, err := embedded.FindLibrary(os.Getenv("LEADGATE_LIBCHDB"))
-	if err != nil && os.Getenv("CI") == "" {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-func start(t *testing.T, o embedded.Options) *embedded.Engine {
-	t.Helper()
-	o.Library = library(t)
-	if o.Dir == "" {
-		o.Dir = t.TempDir()
-	}
-	e, err := embedded.Start(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := e.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return e
 }
 
 // open connects; change may spoil the options.
@@ -132,7 +103,7 @@ func TestIntegrationEngine_Life(t *testing.T) {
 	before := goleak.IgnoreCurrent()
 	dir := filepath.Join(t.TempDir(), "a dir & <more>")
 	var log strings.Builder // read after Close
-	e, err := embedded.Start(t.Context(), embedded.Options{Dir: dir, Library: library(t), Log: slog.New(slog.NewTextHandler(&log, nil))})
+	e, err := embedded.Start(t.Context(), embedded.Options{Dir: dir, Library: clickhousetest.Library(t), Log: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +141,7 @@ func TestIntegrationEngine_Life(t *testing.T) {
 	}
 	goleak.VerifyNone(t, before)
 
-	again := start(t, embedded.Options{Dir: dir})
+	again := clickhousetest.StartWith(t, embedded.Options{Dir: dir})
 	if again.URL() == e.URL() {
 		t.Error("the password is the old one")
 	}
@@ -182,7 +153,7 @@ func TestIntegrationEngine_Life(t *testing.T) {
 func TestIntegrationEngine_KilledChild(t *testing.T) {
 	t.Parallel()
 	told := make(chan int, 10)
-	e := start(t, embedded.Options{OnRestart: func(n int, _ time.Duration) { told <- n }})
+	e := clickhousetest.StartWith(t, embedded.Options{OnRestart: func(n int, _ time.Duration) { told <- n }})
 	conn := open(t, e, func(o *clickhouse.Options) { o.MaxIdleConns = 1 })
 	exec1(t, conn, "CREATE DATABASE lg")
 	exec1(t, conn, "CREATE TABLE lg.t (a String) ENGINE = MergeTree ORDER BY a SETTINGS non_replicated_deduplication_window = 10")
@@ -228,7 +199,7 @@ func TestIntegrationEngine_StandsBack(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("priorities are not lowered here")
 	}
-	e := start(t, embedded.Options{})
+	e := clickhousetest.Start(t)
 	out, err := exec.Command("ps", "-o", "ni=", "-p", strconv.Itoa(e.PID())).Output()
 	if err != nil {
 		t.Fatal(err)
@@ -247,7 +218,7 @@ func TestIntegrationEngine_StandsBack(t *testing.T) {
 
 func TestIntegrationEngine_DiesWithItsParent(t *testing.T) {
 	t.Parallel()
-	library(t)
+	clickhousetest.Library(t)
 	executable, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -276,7 +247,7 @@ func TestIntegrationEngine_DiesWithItsParent(t *testing.T) {
 	}
 	_ = parent.Wait() // it was killed
 	eventually(t, "the child is gone", func() bool { return !alive(pid) || zombie(pid) })
-	start(t, embedded.Options{Dir: dir}) // at once, on what a kill left
+	clickhousetest.StartWith(t, embedded.Options{Dir: dir}) // at once, on what a kill left
 }
 
 // zombie tells a process that nobody has waited for yet.
@@ -287,7 +258,7 @@ func zombie(pid int) bool {
 
 func TestIntegrationEngine_SignalsAndStuckChild(t *testing.T) {
 	t.Parallel()
-	e := start(t, embedded.Options{StopTimeout: 200 * time.Millisecond})
+	e := clickhousetest.StartWith(t, embedded.Options{StopTimeout: 200 * time.Millisecond})
 	pid := e.PID()
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} { // as from a terminal, or from systemd
 		if err := syscall.Kill(pid, signal); err != nil {
@@ -312,7 +283,7 @@ func TestIntegrationEngine_Strangers(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	var log strings.Builder
-	e := start(t, embedded.Options{Dir: dir, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	e := clickhousetest.StartWith(t, embedded.Options{Dir: dir, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	refused := func(what, code string, err error) {
 		t.Helper()
 		if err == nil || !strings.Contains(err.Error(), code) {
@@ -418,9 +389,9 @@ func killQueryingClients(t *testing.T, e *embedded.Engine) {
 
 func TestIntegrationStart_Faults(t *testing.T) {
 	t.Parallel()
-	lib := library(t)
+	lib := clickhousetest.Library(t)
 	dir := t.TempDir()
-	e := start(t, embedded.Options{Dir: dir})
+	e := clickhousetest.StartWith(t, embedded.Options{Dir: dir})
 	u, err := url.Parse(e.URL())
 	if err != nil {
 		t.Fatal(err)
@@ -475,7 +446,7 @@ func TestIntegrationStart_Faults(t *testing.T) {
 	if _, err := embedded.Start(t.Context(), embedded.Options{Dir: failed, Library: file}); err == nil {
 		t.Fatal("it starts")
 	}
-	start(t, embedded.Options{Dir: failed})
+	clickhousetest.StartWith(t, embedded.Options{Dir: failed})
 }
 
 // libc is a shared library that is not an engine.
@@ -503,7 +474,7 @@ func TestMain_Usage(t *testing.T) {
 // starts on its directory meanwhile waits for that.
 func TestIntegrationStart_WaitsForAnOrphan(t *testing.T) {
 	t.Parallel()
-	dir, lib := t.TempDir(), library(t)
+	dir, lib := t.TempDir(), clickhousetest.Library(t)
 	if err := os.MkdirAll(filepath.Join(dir, "db"), 0o700); err != nil {
 		t.Fatal(err)
 	}
