@@ -42,7 +42,7 @@ func benchmarkTake(b *testing.B, client redis.UniversalClient, key func(int64) s
 	b.SetParallelism(32)
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if r, err := l.Take(b.Context(), key(n.Add(1))); err != nil || !r.Allowed {
+			if r, err := l.Take(b.Context(), key(n.Add(1)), 1); err != nil || !r.Allowed {
 				b.Fatal(r, err)
 			}
 		}

@@ -31,7 +31,7 @@ func TestIntegrationCluster(t *testing.T) {
 			for range 4 {
 				all.Go(func() {
 					for range count / 4 {
-						if r, err := node.Take(t.Context(), "{"+tag+"}"); err != nil {
+						if r, err := node.Take(t.Context(), "{"+tag+"}", 1); err != nil {
 							t.Error(err)
 						} else if r.Allowed {
 							allowed[i].Add(1)

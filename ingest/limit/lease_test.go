@@ -38,7 +38,7 @@ func takeAll(t *testing.T, n int, nodes ...*limit.Limiter) int64 {
 		for range clients {
 			wg.Go(func() {
 				for made.Add(1) <= int64(n) {
-					r, err := node.Take(t.Context(), "a")
+					r, err := node.Take(t.Context(), "a", 1)
 					if err != nil {
 						t.Error(err)
 					}
@@ -276,7 +276,7 @@ func TestLimiter_SharedByManyKeys(t *testing.T) {
 	for key := range allowed {
 		for i := range 8 {
 			wg.Go(func() {
-				r, err := two[i%2].Take(t.Context(), strconv.Itoa(key))
+				r, err := two[i%2].Take(t.Context(), strconv.Itoa(key), 1)
 				if err != nil {
 					t.Error(err)
 				}
@@ -313,7 +313,7 @@ func TestLimiter_RedisSilentToMany(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 300 {
 		wg.Go(func() {
-			if r, err := l.Take(t.Context(), strconv.Itoa(i%50)); err == nil && r.Allowed {
+			if r, err := l.Take(t.Context(), strconv.Itoa(i%50), 1); err == nil && r.Allowed {
 				allowed.Add(1)
 			}
 		})

@@ -58,7 +58,7 @@ func newLimiter(t *testing.T, o limit.Options) *limit.Limiter {
 
 func take(t *testing.T, l *limit.Limiter, key string) limit.Result {
 	t.Helper()
-	r, err := l.Take(t.Context(), key)
+	r, err := l.Take(t.Context(), key, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func TestLimiter_CountsEachRequestOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 100 {
 		wg.Go(func() {
-			if r, err := l.Take(t.Context(), "a"); err == nil && r.Allowed {
+			if r, err := l.Take(t.Context(), "a", 1); err == nil && r.Allowed {
 				allowed.Add(1)
 			}
 		})
@@ -259,7 +259,7 @@ func TestLimiter_RequestEndedIsNoOutage(t *testing.T) {
 	l := newLimiter(t, limit.Options{Name: "source", Redis: patient(t, server.Addr()), Timeout: time.Minute})
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if r, err := l.Take(ended, "a"); err != nil || !r.Allowed {
+	if r, err := l.Take(ended, "a", 1); err != nil || !r.Allowed {
 		t.Errorf("got %+v, %v", r, err)
 	}
 	if l.Degraded() {

@@ -71,18 +71,21 @@ func New(o Options) (*Limiter, error) {
 	return l, nil
 }
 
-// Take counts one request of key, which it keeps. It does not fail for want of
-// Redis; an error means that the request could not be counted at all.
-func (l *Limiter) Take(ctx context.Context, key string) (Result, error) {
+// Take counts a request of key, which it keeps, that weighs n: events or bytes,
+// say; less than 1 is 1. It passes if as much of the limit is left, and is not
+// counted if it does not. One that weighs more than the whole limit passes when
+// nothing of the window is spent, and takes all of it. Take does not fail for
+// want of Redis; an error means that the request could not be counted at all.
+func (l *Limiter) Take(ctx context.Context, key string, n int64) (Result, error) {
 	if l == nil || l.off {
 		return Result{Allowed: true}, nil
 	}
 	if l.shared != nil {
-		if r, err := l.shared.leases.take(ctx, key); err == nil {
+		if r, err := l.shared.leases.take(ctx, key, n); err == nil {
 			return r, nil
 		}
 	}
-	r, err := l.local.leases.take(ctx, key)
+	r, err := l.local.leases.take(ctx, key, n)
 	if err != nil {
 		return Result{}, fmt.Errorf("count a request: %w", err)
 	}

@@ -25,7 +25,7 @@ func TestLimiter_ClockSetBack(t *testing.T) {
 	}
 	spent := func() bool {
 		t.Helper()
-		result, err := l.Take(t.Context(), "landing")
+		result, err := l.Take(t.Context(), "landing", 1)
 		if err != nil {
 			t.Fatal(err)
 		}

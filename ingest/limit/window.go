@@ -61,6 +61,18 @@ func (w *window) spend(n int64) (spent, left int64) {
 	}
 }
 
+// spendAll takes n of what is left, or nothing.
+func (w *window) spendAll(n int64) (left int64, ok bool) {
+	for {
+		if left = w.left.Load(); left < n {
+			return left, false
+		}
+		if w.left.CompareAndSwap(left, left-n) {
+			return left - n, true
+		}
+	}
+}
+
 // refused tells whether the store has nothing left, as far as one knows.
 func (w *window) refused(now time.Time) bool {
 	return !w.refusal.IsZero() && within(w.refusal.Add(recheck).Sub(now), recheck)
@@ -99,9 +111,10 @@ func (w *window) recent(now time.Time) bool {
 func (w *window) low(left int64) bool { return w.may > 0 && w.rest > 0 && left <= w.may/2 }
 
 // next is what follows w, which may be nil, when the store, asked at now, has
-// counted n requests and ahead more tokens. What w holds passes to it, unless
-// it is void.
-func (w *window) next(c counted, n, ahead int64, rate Rate, now time.Time) *window {
+// counted n tokens for requests and ahead more, and the requests have spent so
+// many of these: less than nothing where some of what w held was left over.
+// What w holds passes to it, unless it is void.
+func (w *window) next(c counted, n, ahead, spent int64, rate Rate, now time.Time) *window {
 	next := &window{end: c.end, per: rate.Per, reset: c.reset, total: c.total, rest: max(0, rate.Count-c.total)}
 	given := min(n+ahead, max(0, rate.Count-(c.total-n-ahead)))
 	next.got = given
@@ -116,9 +129,10 @@ func (w *window) next(c counted, n, ahead int64, rate Rate, now time.Time) *wind
 			}
 		case w.recent(now):
 			next.prev = w.earned(left)
+			spent = max(0, spent) // what was held is void
 		}
 	}
-	left := kept + max(0, given-n)
+	left := max(0, kept+given-spent)
 	next.left.Store(left)
 	next.may = int64(next.prev + next.earned(left))
 	if c.total > rate.Count {
