@@ -66,13 +66,27 @@ func (a *Acceptor) Intake(name string) (*Intake, error) {
 	return intake, nil
 }
 
-// Accept verifies and keeps d. It answers Answer{} (no status) where the
+// Admission decides whether a delivery that is verified and valid may still be
+// persisted: where a limit counts what is genuine. events is how many the
+// delivery means, 1 where it is not decoded before it is persisted. Its error
+// is what the delivery is refused with.
+type Admission interface {
+	Admit(ctx context.Context, d *Delivery, events int) error
+}
+
+// Accept is AcceptIf without a further condition.
+func (a *Acceptor) Accept(ctx context.Context, d *Delivery) (Answer, error) {
+	return a.AcceptIf(ctx, d, nil)
+}
+
+// AcceptIf verifies and keeps d, if admission, unless it is nil, has nothing
+// against that. It is asked last, just before the journal. AcceptIf answers Answer{} (no status) where the
 // sender wants nothing of its own. It may change d's header and body to
 // remove secrets, sets Ahead, and does not keep d after it returns. Errors (wrapped):
 // ErrUnknownSource, ErrMethod, ErrUnverified, ErrReplayed, ErrUnavailable,
-// ErrMalformed, *InvalidError, ErrNotKept together with what the journal said, *PanicError, ErrHung, or a
-// source's own.
-func (a *Acceptor) Accept(ctx context.Context, d *Delivery) (Answer, error) {
+// ErrMalformed, *InvalidError, ErrNotKept together with what the journal said, *PanicError, ErrHung, what
+// admission said, or a source's own.
+func (a *Acceptor) AcceptIf(ctx context.Context, d *Delivery, admission Admission) (Answer, error) {
 	intake, err := a.Intake(d.Source)
 	if err != nil {
 		return Answer{}, err
@@ -106,6 +120,11 @@ func (a *Acceptor) Accept(ctx context.Context, d *Delivery) (Answer, error) {
 	if intake.FirstParty {
 		var ignored *IgnoredError
 		if events, err = a.decoders.Decode(intake, d); err != nil && !errors.As(err, &ignored) {
+			return Answer{}, err
+		}
+	}
+	if admission != nil {
+		if err := admission.Admit(ctx, d, max(1, len(events))); err != nil {
 			return Answer{}, err
 		}
 	}

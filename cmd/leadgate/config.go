@@ -52,11 +52,16 @@ type APIConfig struct {
 	Keys []Secret `yaml:"keys"`
 }
 
-// LimitsConfig bounds the rate of deliveries.
+// LimitsConfig bounds the rates of deliveries, of the events that they mean, and
+// of their bytes.
 type LimitsConfig struct {
-	Shared     bool   `yaml:"shared"`
-	PerSource  string `yaml:"per_source"`
-	PerAddress string `yaml:"per_address"`
+	Shared           bool   `yaml:"shared"`
+	PerSource        string `yaml:"per_source"`
+	PerAddress       string `yaml:"per_address"`
+	EventsPerSource  string `yaml:"events_per_source"`
+	EventsPerAddress string `yaml:"events_per_address"`
+	BytesPerSource   string `yaml:"bytes_per_source"`
+	BytesPerAddress  string `yaml:"bytes_per_address"`
 }
 
 // JournalConfig bounds the journal on disk.

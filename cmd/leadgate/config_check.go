@@ -17,7 +17,6 @@ import (
 	"github.com/leadgate/leadgate/analytics/report"
 	"github.com/leadgate/leadgate/ingest"
 	"github.com/leadgate/leadgate/ingest/ask"
-	"github.com/leadgate/leadgate/ingest/limit"
 	"github.com/leadgate/leadgate/sources"
 	"github.com/leadgate/leadgate/sources/signature"
 )
@@ -95,11 +94,7 @@ func (c Config) checkHTTP(problems *Problems) {
 			problems.add(fmt.Sprintf("http.trusted_proxies[%d]", i), "not an address or network such as 10.0.0.0/8 (got %s)", proxy)
 		}
 	}
-	for path, text := range map[string]string{"limits.per_source": c.Limits.PerSource, "limits.per_address": c.Limits.PerAddress} {
-		if _, err := limit.ParseRate(text); err != nil {
-			problems.add(path, "%v", err)
-		}
-	}
+	c.Limits.check(problems)
 }
 
 func (c Config) checkSizes(problems *Problems) {

@@ -19,7 +19,6 @@ import (
 	"github.com/leadgate/leadgate/ingest/edge"
 	"github.com/leadgate/leadgate/ingest/identity"
 	"github.com/leadgate/leadgate/ingest/journal"
-	"github.com/leadgate/leadgate/ingest/limit"
 	"github.com/leadgate/leadgate/ingest/metric"
 	"github.com/leadgate/leadgate/sources"
 )
@@ -218,11 +217,7 @@ func (g *gateway) openEdge() error {
 	for _, source := range s.Sources {
 		caps[source.Name] = s.maxBody(source)
 	}
-	bySource, err := g.limiter("source", s.Limits.PerSource)
-	if err != nil {
-		return err
-	}
-	byAddress, err := g.limiter("address", s.Limits.PerAddress)
+	limits, err := g.limits()
 	if err != nil {
 		return err
 	}
@@ -246,7 +241,7 @@ func (g *gateway) openEdge() error {
 		LargestBody: s.largestBody(),
 		ReadTimeout: time.Duration(s.HTTP.ReadTimeout), WriteTimeout: time.Duration(s.HTTP.WriteTimeout),
 		IdleTimeout: time.Duration(s.HTTP.IdleTimeout), RequestTimeout: time.Duration(s.HTTP.RequestTimeout),
-		SourceLimit: bySource, AddressLimit: byAddress,
+		SourceLimits: limits.source, AddressLimits: limits.address, NetworkLimits: limits.network,
 		Now:         g.hooks.now,
 		Ready:       g.journal.Ready,
 		MetricsPage: g.metrics.Handler(), API: g.api(), APIKeys: s.APIKeys, ControlKey: g.control.Key,
@@ -268,27 +263,6 @@ func rankAfter(acceptor *ingest.Acceptor, log *journal.Log) error {
 	}
 	acceptor.RankAfter(latest)
 	return nil
-}
-
-// limiter adapts the limit to what the edge asks for; nil is no limit.
-func (g *gateway) limiter(name, rate string) (edge.Limiter, error) {
-	parsed, err := limit.ParseRate(rate)
-	if err != nil || parsed.Off() {
-		return nil, err
-	}
-	options := limit.Options{Name: name, Rate: parsed, Now: g.hooks.now, Log: g.log}
-	if g.settings.Limits.Shared {
-		options.Redis = g.redis
-	}
-	limiter, err := limit.New(options)
-	if err != nil {
-		return nil, err
-	}
-	g.onClose(limiter.Close)
-	return edge.LimiterFunc(func(ctx context.Context, key string) (edge.Result, error) {
-		result, err := limiter.Take(ctx, key)
-		return edge.Result(result), err
-	}), nil
 }
 
 // api serves /api/v1.

@@ -59,8 +59,8 @@ func limiter(t *testing.T, rate string) edge.Limiter {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return edge.LimiterFunc(func(ctx context.Context, key string) (edge.Result, error) {
-		result, err := l.Take(ctx, key)
+	return edge.LimiterFunc(func(ctx context.Context, key string, n int64) (edge.Result, error) {
+		result, err := l.Take(ctx, key, n)
 		return edge.Result(result), err
 	})
 }
@@ -193,7 +193,7 @@ func TestLimits(t *testing.T) {
 	told := &told{}
 	s := start(t, func(o *edge.Options, _ *ingest.Intake, _ *journal) {
 		o.TrustedProxies = []string{"127.0.0.1"}
-		o.SourceLimit, o.AddressLimit, o.Metrics = limiter(t, "5/h"), limiter(t, "3/h"), told
+		o.SourceLimits.Deliveries, o.AddressLimits.Deliveries, o.Metrics = limiter(t, "5/h"), limiter(t, "3/h"), told
 	})
 	post := func(from, wantLimit, wantRemaining string) reply {
 		t.Helper()
@@ -231,8 +231,9 @@ func TestLimits(t *testing.T) {
 func TestLimits_FailOpen(t *testing.T) {
 	t.Parallel()
 	s := start(t, func(o *edge.Options, _ *ingest.Intake, _ *journal) {
-		o.SourceLimit = edge.LimiterFunc(func(context.Context, string) (edge.Result, error) { return edge.Result{}, errors.New("away") })
-		o.AddressLimit = limiter(t, "0")
+		away := edge.LimiterFunc(func(context.Context, string, int64) (edge.Result, error) { return edge.Result{}, errors.New("away") })
+		o.SourceLimits = edge.Limits{Deliveries: away, Events: away, Bytes: away}
+		o.AddressLimits = edge.Limits{Deliveries: limiter(t, "0"), Events: away, Bytes: away}
 	})
 	if r := s.do(t, "POST", "/in/landing", "x"); r.StatusCode != http.StatusOK || r.Header.Get("RateLimit-Limit") != "" {
 		t.Errorf("got %d %v", r.StatusCode, r.Header)

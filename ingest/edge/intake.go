@@ -38,7 +38,7 @@ func (e *Edge) take(c *fiber.Ctx, source string) error {
 	}
 	now, standing := e.o.Now(), Result{}
 	defer func() { e.tellLimit(c, standing, now) }()
-	if err := e.limit(e.o.AddressLimit, "address", from.limitKey(), source, &standing); err != nil {
+	if err := e.arrive(from, source, &standing); err != nil {
 		return err
 	}
 	if unknown != nil {
@@ -46,9 +46,6 @@ func (e *Edge) take(c *fiber.Ctx, source string) error {
 	}
 	if c.Method() == http.MethodOptions {
 		return e.asked(c, intake, from)
-	}
-	if err := e.limit(e.o.SourceLimit, "source", source, source, &standing); err != nil {
-		return err
 	}
 	ctx := e.deadline.context()
 	if len(c.Request().Header.ContentEncoding()) > 0 {
@@ -64,7 +61,7 @@ func (e *Edge) take(c *fiber.Ctx, source string) error {
 		return err
 	}
 	id := d.ID
-	answer, err := e.o.Acceptor.Accept(ctx, d)
+	answer, err := e.o.Acceptor.AcceptIf(ctx, d, e.admission(from, &standing))
 	e.noteKeeping(err)
 	if err != nil {
 		if errors.Is(err, ingest.ErrMethod) {

@@ -93,7 +93,7 @@ func (w *answer) send(c *fiber.Ctx) error {
 // authorize lets through who holds one of the keys, and only so many at once.
 func (e *Edge) authorize(c *fiber.Ctx) error {
 	var standing Result
-	err := e.limit(e.o.AddressLimit, "address", e.clientOf(c).limitKey(), "", &standing)
+	err := e.arrive(e.clientOf(c), "", &standing)
 	e.tellLimit(c, standing, e.o.Now())
 	if err != nil {
 		return err

@@ -56,8 +56,9 @@ type Options struct {
 	// at least four of the largest body].
 	MaxReceiving int64
 
-	// SourceLimit counts by source, AddressLimit by address; nil is no limit.
-	SourceLimit, AddressLimit Limiter
+	// SourceLimits count by source; AddressLimits by an IPv4 address or a /64 of
+	// IPv6, and NetworkLimits by the /48 of that.
+	SourceLimits, AddressLimits, NetworkLimits Limits
 
 	// Ready says why the process cannot take and keep a lead, nil if it can.
 	Ready func() error
@@ -82,10 +83,10 @@ type Options struct {
 	Log *slog.Logger
 }
 
-// Limiter counts one request of a key. It must return soon: a lead waits. An
-// error lets the request pass.
+// Limiter counts a request of a key that weighs n. It must return soon: a lead
+// waits. An error lets the request pass.
 type Limiter interface {
-	Take(ctx context.Context, key string) (Result, error)
+	Take(ctx context.Context, key string, n int64) (Result, error)
 }
 
 // Result says how a key stands after one more request.
@@ -96,10 +97,12 @@ type Result struct {
 }
 
 // LimiterFunc is a function as a Limiter.
-type LimiterFunc func(ctx context.Context, key string) (Result, error)
+type LimiterFunc func(ctx context.Context, key string, n int64) (Result, error)
 
 // Take calls f.
-func (f LimiterFunc) Take(ctx context.Context, key string) (Result, error) { return f(ctx, key) }
+func (f LimiterFunc) Take(ctx context.Context, key string, n int64) (Result, error) {
+	return f(ctx, key, n)
+}
 
 // Metrics is what the edge tells of its work. Codes are of a fixed set;
 // sources are as the client named them, configured or not.
@@ -107,7 +110,8 @@ type Metrics interface {
 	// Answered counts a request to a source's door: "accepted" or an error's
 	// code.
 	Answered(source, code string)
-	// Limited counts a refusal by the limit "source" or "address".
+	// Limited counts a refusal by a limit: "source", "address" or "network", for
+	// deliveries, or one of these with "_events" or "_bytes".
 	Limited(source, limit string)
 	Panicked()
 }

@@ -80,6 +80,17 @@ func (cl client) limitKey() string {
 	return cl.address
 }
 
+// networkKey is the network of an IPv6 client that one customer may hold whole,
+// so that its many /64s are not as many clients; "" where there is none such.
+func (cl client) networkKey() string {
+	if cl.addr.Is6() {
+		if prefix, err := cl.addr.Prefix(48); err == nil {
+			return prefix.String()
+		}
+	}
+	return ""
+}
+
 // publicURL is the URL as the sender addressed it, in the sender's own
 // percent-encoding: some senders sign it.
 func (e *Edge) publicURL(c *fiber.Ctx, cl client) string {

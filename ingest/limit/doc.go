@@ -6,6 +6,10 @@
 // Redis is away it counts on this node, asks Redis again now and then with one
 // request, and returns to it by itself.
 //
+// A request weighs one, or what it holds: events or bytes. It passes whole or not
+// at all, and what is refused leaves what there was to lighter ones; in a shared
+// limit to those of its node.
+//
 // Windows are fixed: a key that reaches its count is refused until the window
 // that its first request opened has ended.
 //

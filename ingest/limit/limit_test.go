@@ -43,6 +43,22 @@ func TestParseRate(t *testing.T) {
 	}
 }
 
+func TestParseByteRate(t *testing.T) {
+	t.Parallel()
+	for text, count := range map[string]int64{
+		"10MiB/s": 10 << 20, "65536/m": 65536, " 1 GiB / h ": 1 << 30, "1.5KiB/s": 1536, "1MB/d": 1_000_000, "": 0, "0": 0, "10EiB/s": 1 << 53,
+	} {
+		if r, err := limit.ParseByteRate(text); err != nil || r.Count != count || r.Off() != (count == 0) || r.Times(8).Count != 8*count {
+			t.Errorf("%q: got %+v, %v", text, r, err)
+		}
+	}
+	for _, text := range []string{"10MiB", "/s", "10MiB/", "10MiB/w", "-1MiB/s", "0B/s", "MiB/s", "1e400/s", "999EiB/s"} {
+		if r, err := limit.ParseByteRate(text); err == nil || !strings.Contains(err.Error(), text) {
+			t.Errorf("%q: got %+v, %v", text, r, err)
+		}
+	}
+}
+
 func newLimiter(t *testing.T, o limit.Options) *limit.Limiter {
 	t.Helper()
 	if o.Rate.Off() {
