@@ -56,13 +56,13 @@ func headerOf(c *fiber.Ctx) textproto.MIMEHeader {
 	fields := fieldsRoom[:0]
 	var textRoom [1 << 10]byte
 	text := textRoom[:0]
-	c.Request().Header.VisitAll(func(key, value []byte) {
+	for key, value := range c.Request().Header.All() {
 		if !ofConnection(key) {
 			start := len(text)
 			text = append(append(text, key...), value...)
 			fields = append(fields, field{start, start + len(key), len(text)})
 		}
-	})
+	}
 	all := string(text)
 	header := make(textproto.MIMEHeader, len(fields))
 	values := make([]string, len(fields))

@@ -65,12 +65,13 @@ func (d *door) count() int {
 
 type conn struct {
 	net.Conn
-	door   *door
-	body   held
-	write  time.Time   // the deadline of writing
-	spoke  atomic.Bool // it has sent something
-	linger atomic.Bool // it was refused while still sending
-	once   sync.Once
+	door    *door
+	body    held
+	write   time.Time   // the deadline of writing
+	spoke   atomic.Bool // it has sent something
+	linger  atomic.Bool // it was refused while still sending
+	preface bool        // it began in the PROXY protocol
+	once    sync.Once
 
 	reading, writing time.Time // the deadlines in force
 }
@@ -86,6 +87,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if n > 0 && !c.spoke.Load() {
 		c.spoke.Store(true)
+		c.preface = proxyPreface(p[:n])
 	}
 	c.door.bodies.read(&c.body, n)
 	return n, err

@@ -48,6 +48,7 @@ func (m *told) all() map[string]int {
 func (m *told) Answered(source, code string) { m.add(source + " " + code) }
 func (m *told) Limited(source, limit string) { m.add(source + " limited by " + limit) }
 func (m *told) Panicked()                    { m.add("panic") }
+func (m *told) UntrustedForwarded()          { m.add("untrusted forwarded") }
 
 func limiter(t *testing.T, rate string) edge.Limiter {
 	t.Helper()
@@ -97,6 +98,22 @@ func TestClient_Address(t *testing.T) {
 	f(proxied, "10.9.9.9", "10.9.9.9, 10.1.2.3")       // all of them are ours
 	f(proxied, "10.1.2.3", "203.0.113.7, x, 10.1.2.3") // nothing is known beyond the unreadable one
 	f(proxied, "127.0.0.1", "unknown")
+	f(proxied, "127.0.0.1", "203.0.113.7,") // the nearest proxy did not know
+	f(proxied, "203.0.113.7", `"203.0.113.7:4711"`)
+	f(proxied, "2001:db8::1", `"[2001:db8::1]:4711"`)
+	f(proxied, "2001:db8::1", "2001:db8::1")
+	f(proxied, "2001:db8::1", "[2001:db8::1]")
+	f(proxied, "203.0.113.7", "[::ffff:203.0.113.7]:4711, ::ffff:10.1.2.3")
+	f(proxied, "fe80::1", "fe80::1%eth0")
+	f(proxied, "fe80::1", "[fe80::1%eth0]:4711")
+	f(proxied, "203.0.113.7", "\t203.0.113.7 \t")
+	for _, unreadable := range []string{"[203.0.113.7]", "[2001:db8::1", `"203.0.113.7`, "203.0.113.7:", "203.0.113", "0x7f.1", "203.0.113.07", "203.0.113.7 4711", "_hidden",
+		"for=203.0.113.7", "fe80::1%" + strings.Repeat("z", 200)} {
+		f(proxied, "127.0.0.1", unreadable)
+	}
+	f(proxied, "203.0.113.7", "203.0.113.7"+strings.Repeat(", 10.1.2.3", 63))
+	f(proxied, "10.1.2.3", "203.0.113.7"+strings.Repeat(", 10.1.2.3", 64)) // no further than that
+	f(proxied, "10.1.2.3", strings.Split(strings.TrimSuffix(strings.Repeat("10.1.2.3;", 300), ";"), ";")...)
 }
 
 func TestClient_PublicURL(t *testing.T) {

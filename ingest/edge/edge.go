@@ -32,6 +32,8 @@ type Edge struct {
 	inflated chan struct{}
 	bodies   bodies
 
+	forwarders, prefaces forwarders // who forwards without being trusted; who speaks the PROXY protocol
+
 	captured string // the URL that the one request of Once has, if not the door's
 
 	// requests ends when those in flight have had their time.
@@ -118,12 +120,15 @@ func (e *Edge) guard() {
 		methods[method] = true
 	}
 	server.CloseOnShutdown = true
+	server.SecureErrorLogMessage = true // else an error quotes what was sent
 	server.Handler = func(rc *fasthttp.RequestCtx) {
 		defer e.rescue(rc)
 		e.begin(rc)
-		if methods[string(rc.Method())] {
+		switch {
+		case e.refuseFraming(rc):
+		case methods[string(rc.Method())]:
 			next(rc)
-		} else {
+		default:
 			e.failRaw(rc, fiber.ErrMethodNotAllowed)
 		}
 	}
@@ -134,11 +139,13 @@ func (e *Edge) guard() {
 		if c, ok := rc.Conn().(*conn); ok && unread(err) {
 			c.linger.Store(true)
 		}
+		e.notePreface(rc)
 		inner(rc, err)
 	}
 	// The cap is applied before the body is read, so that a source with a
 	// small one cannot be made to hold a large one.
 	server.HeaderReceived = func(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+		checkFraming(h)
 		return fasthttp.RequestConfig{MaxRequestBodySize: int(e.maxBody(e.sourceOf(string(h.RequestURI()))))}
 	}
 }

@@ -44,13 +44,13 @@ func (e *Edge) requestFrom(ctx context.Context, c *fiber.Ctx) (*http.Request, er
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: make(http.Header), Host: string(c.Request().Host()),
 		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
-		RemoteAddr: e.clientOf(c).addr.String(),
+		RemoteAddr: e.nearestClient(c).addr.String(), // authorize has noted it
 	}
-	c.Request().Header.VisitAll(func(key, value []byte) {
+	for key, value := range c.Request().Header.All() {
 		if name := string(key); name != fiber.HeaderHost {
 			r.Header.Add(name, string(value))
 		}
-	})
+	}
 	return r.WithContext(ctx), nil
 }
 

@@ -114,6 +114,9 @@ type Metrics interface {
 	// deliveries, or one of these with "_events" or "_bytes".
 	Limited(source, limit string)
 	Panicked()
+	// UntrustedForwarded counts a request that was forwarded by a peer that is
+	// not one of the TrustedProxies.
+	UntrustedForwarded()
 }
 
 type noMetrics struct{}
@@ -121,6 +124,7 @@ type noMetrics struct{}
 func (noMetrics) Answered(string, string) {}
 func (noMetrics) Limited(string, string)  {}
 func (noMetrics) Panicked()               {}
+func (noMetrics) UntrustedForwarded()     {}
 
 func (o Options) withDefaults() Options {
 	for d, value := range map[*time.Duration]time.Duration{
@@ -177,6 +181,9 @@ func parseProxies(texts []string) ([]netip.Prefix, error) {
 		if err != nil {
 			problems = append(problems, fmt.Errorf("trusted proxies: not an address or a network such as 10.0.0.0/8 (got %q)", text))
 			continue
+		}
+		if addr := prefix.Addr(); addr.Is4In6() && prefix.Bits() >= 96 {
+			prefix = netip.PrefixFrom(addr.Unmap(), prefix.Bits()-96) // as peers' addresses are
 		}
 		proxies = append(proxies, prefix.Masked())
 	}

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"bytes"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -20,6 +21,9 @@ type client struct {
 // clientOf tells who sent the request.
 func (e *Edge) clientOf(c *fiber.Ctx) client {
 	found := e.nearestClient(c)
+	if !found.proxied {
+		e.noteForwarded(&c.Request().Header, found.addr)
+	}
 	found.address = found.addr.String()
 	return found
 }
@@ -33,12 +37,13 @@ func (e *Edge) nearestClient(c *fiber.Ctx) client {
 		return found
 	}
 	found.proxied = true
-	lines := c.Request().Header.PeekAll(fiber.HeaderXForwardedFor)
+	lines, left := c.Request().Header.PeekAll(fiber.HeaderXForwardedFor), maxHops
 	for i := len(lines) - 1; i >= 0; i-- {
-		hops := strings.Split(string(lines[i]), ",")
-		for j := len(hops) - 1; j >= 0; j-- {
-			addr, ok := parseHop(hops[j])
-			if !ok {
+		for rest, more := lines[i], true; more; left-- {
+			var hop []byte
+			hop, rest, more = lastHop(rest)
+			addr, ok := parseHop(hop)
+			if !ok || left == 0 {
 				return found
 			}
 			found.addr = addr
@@ -50,14 +55,44 @@ func (e *Edge) nearestClient(c *fiber.Ctx) client {
 	return found
 }
 
-// parseHop reads an address, with or without a port.
-func parseHop(text string) (netip.Addr, bool) {
-	text = strings.TrimSpace(text)
-	if addr, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil {
-		return addr.Unmap().WithZone(""), true
+// maxHops is how many proxies of ours may be in front of each other.
+const maxHops = 64
+
+// lastHop cuts the last element off a list, and reports whether there are more.
+func lastHop(list []byte) (hop, rest []byte, more bool) {
+	i := bytes.LastIndexByte(list, ',')
+	return list[i+1:], list[:max(0, i)], i >= 0
+}
+
+// longestHop is the longest address that is read, with zone, port and quotes.
+const longestHop = 80
+
+// parseHop reads an address as proxies write it: with or without a port, IPv6 in
+// brackets or not, in quotes or not (RFC 7239, section 6). Its zone means nothing
+// here.
+func parseHop(hop []byte) (netip.Addr, bool) {
+	hop = bytes.Trim(hop, " \t")
+	if n := len(hop); n >= 2 && hop[0] == '"' && hop[n-1] == '"' {
+		hop = hop[1 : n-1]
 	}
-	both, err := netip.ParseAddrPort(text)
-	return both.Addr().Unmap().WithZone(""), err == nil
+	if len(hop) == 0 || len(hop) > longestHop {
+		return netip.Addr{}, false
+	}
+	text := string(hop)
+	bare := text
+	if n := len(text); text[0] == '[' && text[n-1] == ']' {
+		bare = text[1 : n-1]
+	}
+	addr, err := netip.ParseAddr(bare)
+	if err == nil && len(bare) < len(text) && addr.Is4() {
+		return netip.Addr{}, false // brackets are for IPv6
+	}
+	if err != nil {
+		var both netip.AddrPort
+		both, err = netip.ParseAddrPort(text)
+		addr = both.Addr()
+	}
+	return addr.Unmap().WithZone(""), err == nil
 }
 
 func (e *Edge) trusted(addr netip.Addr) bool {
@@ -118,8 +153,8 @@ func nearest(c *fiber.Ctx, name string) string {
 	if len(lines) == 0 {
 		return ""
 	}
-	last := string(lines[len(lines)-1])
-	return strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])
+	last, _, _ := lastHop(lines[len(lines)-1])
+	return string(bytes.Trim(last, " \t"))
 }
 
 func saneHost(name string) bool {

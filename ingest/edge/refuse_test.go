@@ -241,6 +241,12 @@ func raw(t *testing.T, s *server, text string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return rawOn(t, c, text)
+}
+
+// rawOn is raw on a connection, which it closes.
+func rawOn(t testing.TB, c net.Conn, text string) string {
+	t.Helper()
 	defer func() { _ = c.Close() }()
 	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		t.Fatal(err)

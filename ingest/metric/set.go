@@ -32,6 +32,7 @@ type Set struct {
 	panics       prometheus.Counter
 	append       prometheus.Histogram
 	appendErrors prometheus.Counter
+	forwarded    prometheus.Counter
 
 	deliveries *prometheus.CounterVec
 	leads      *prometheus.CounterVec
@@ -58,6 +59,7 @@ func New(o Options) *Set {
 		s.sources[name] = true
 	}
 	s.makeEdge()
+	s.makeForwarded()
 	s.makeDrain()
 	s.makeReplay()
 	s.makeFetch()
@@ -66,7 +68,7 @@ func New(o Options) *Set {
 	build.Set(1)
 	s.registry.MustRegister(build, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		s.answers, s.limited, s.panics, s.append, s.appendErrors,
+		s.answers, s.limited, s.panics, s.append, s.appendErrors, s.forwarded,
 		s.deliveries, s.leads, s.rows, s.batch, s.delay, s.errors, s.retries,
 		s.fetches, s.replays, s.difference, s.reconciled)
 	return s
