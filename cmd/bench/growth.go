@@ -173,8 +173,8 @@ func (b *bench) observe(ctx context.Context, round int) (o observed, err error) 
 			continue
 		}
 		asking, stop := context.WithCancel(ctx)
-		scrapes := s.ask(asking, "/metrics", scrapeEvery)
-		reports := s.ask(asking, "/api/v1/reports/cpl?by=source", reportEvery)
+		scrapes := ask(asking, "http://"+s.adminAt+"/metrics", scrapeEvery)
+		reports := ask(asking, "http://"+s.addr+"/api/v1/reports/cpl?by=source", reportEvery)
 		m, err := b.drive(ctx, s, "Leadgate, asked", l, round)
 		stop()
 		scraped, reported := <-scrapes, <-reports
@@ -192,14 +192,14 @@ type answered struct {
 	err   error
 }
 
-// ask asks for a path until ctx ends or it is refused, then tells how it went.
-func (s *site) ask(ctx context.Context, path string, every time.Duration) <-chan answered {
+// ask asks for a URL until ctx ends or it is refused, then tells how it went.
+func ask(ctx context.Context, url string, every time.Duration) <-chan answered {
 	done := make(chan answered, 1)
 	go func() {
 		var a answered
 		defer func() { done <- a }()
 		for tick := time.NewTicker(every); ; {
-			if _, err := get(ctx, "http://"+s.addr+path); err == nil {
+			if _, err := get(ctx, url); err == nil {
 				a.times++
 			} else if ctx.Err() == nil {
 				a.err = err

@@ -11,7 +11,7 @@ import (
 
 // metric reads a metric of the gateway, the sum where it has labels.
 func (s *site) metric(ctx context.Context, name string) (float64, error) {
-	page, err := get(ctx, "http://"+s.addr+"/metrics")
+	page, err := get(ctx, "http://"+s.adminAt+"/metrics")
 	if err != nil {
 		return 0, err
 	}

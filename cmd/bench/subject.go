@@ -37,6 +37,7 @@ type site struct {
 	// What start fills in.
 	process *process
 	addr    string
+	adminAt string // serves the gateway's metrics
 	debugAt string // serves the gateway's profiles, if they are wanted
 	paths   map[kind]string
 	// drained waits until what was accepted is in the store; nil where an
@@ -169,9 +170,12 @@ func gateway(o gatewayOptions) func(context.Context, *site) error {
 		if s.addr, err = freeAddr(); err != nil {
 			return err
 		}
+		if s.adminAt, err = freeAddr(); err != nil {
+			return err
+		}
 		s.paths = map[kind]string{jsonForm: "/in/landing", htmlForm: "/in/landing", webhook: "/in/hooks", beacon: "/in/clicks"}
 		config := map[string]any{
-			"listen": s.addr, "public_url": "http://" + s.addr, "data_dir": s.data(),
+			"listen": s.addr, "admin_listen": s.adminAt, "public_url": "http://" + s.addr, "data_dir": s.data(),
 			"api": map[string]any{"keys": []string{apiKey}}, "journal": map[string]any{"max_bytes": roomy},
 			"limits": map[string]any{"per_source": "1000000/s", "per_address": "1000000/s", "shared": o.shared},
 			"redis":  map[string]any{"url": "redis://127.0.0.1:1/0"},

@@ -8,6 +8,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -179,8 +180,7 @@ func (g *gateway) waitCounted(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for {
-		_, body, err := get(ctx, g.url+"/metrics")
-		if err == nil && drained(body) {
+		if body, err := g.metrics(ctx); err == nil && drained(body) {
 			return nil
 		}
 		select {
@@ -189,6 +189,23 @@ func (g *gateway) waitCounted(ctx context.Context) error {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
+}
+
+// metrics returns what the admin listener says. Where that is stands in the
+// control file.
+func (g *gateway) metrics(ctx context.Context) (string, error) {
+	text, err := os.ReadFile(filepath.Join(filepath.Dir(g.config), "data", "control.json"))
+	if err != nil {
+		return "", err
+	}
+	var control struct {
+		AdminURL string `json:"admin_url"`
+	}
+	if err := json.Unmarshal(text, &control); err != nil {
+		return "", err
+	}
+	_, body, err := get(ctx, control.AdminURL+"/metrics")
+	return body, err
 }
 
 // run executes the binary with this demo's configuration.

@@ -10,6 +10,7 @@ import (
 
 // configText takes the port, the public URL and the data directory.
 const configText = `listen: 127.0.0.1:%d
+admin_listen: 127.0.0.1:0
 public_url: %s
 data_dir: %s
 log: {level: warn}

@@ -15,6 +15,10 @@ type Config struct {
 	Listen    string `yaml:"listen"`
 	PublicURL string `yaml:"public_url"`
 	DataDir   string `yaml:"data_dir"`
+	// AdminListen serves metrics and verbose readiness; empty: nobody does.
+	AdminListen string `yaml:"admin_listen"`
+	// MetricsPublic serves metrics on Listen, too.
+	MetricsPublic bool `yaml:"metrics_public"`
 	// DebugListen serves profiles; empty: nobody does.
 	DebugListen string           `yaml:"debug_listen"`
 	Log         LogConfig        `yaml:"log"`
@@ -142,7 +146,7 @@ type SourceConfig struct {
 // DefaultConfig returns what holds where the configuration is silent.
 func DefaultConfig() Config {
 	return Config{
-		Listen:    "127.0.0.1:8080",
+		Listen: "127.0.0.1:8080", AdminListen: defaultAdminListen,
 		PublicURL: "http://127.0.0.1:8080",
 		DataDir:   "./data",
 		Log:       LogConfig{Level: "info", Format: "text"},

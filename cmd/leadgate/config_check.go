@@ -76,6 +76,9 @@ func (c Config) checkHTTP(problems *Problems) {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.HasSuffix(c.PublicURL, "/") {
 		problems.add("public_url", "not an http or https URL without a trailing slash (got %s)", c.PublicURL)
 	}
+	if _, _, err := net.SplitHostPort(c.AdminListen); err != nil && c.AdminListen != "" {
+		problems.add("admin_listen", "not host:port such as 127.0.0.1:8081, nor empty for none (got %s)", c.AdminListen)
+	}
 	if c.DebugListen != "" && !loopback(c.DebugListen) {
 		problems.add("debug_listen", "not host:port of this machine alone, as in 127.0.0.1:6060: profiles are not for the world (got %s)", c.DebugListen)
 	}

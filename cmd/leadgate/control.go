@@ -22,8 +22,10 @@ import (
 // is good for as long as the gateway runs.
 type control struct {
 	URL string `json:"url"`
-	Key string `json:"key"`
-	PID int    `json:"pid"`
+	// AdminURL is where metrics and verbose readiness are; "" if nowhere.
+	AdminURL string `json:"admin_url,omitempty"`
+	Key      string `json:"key"`
+	PID      int    `json:"pid"`
 }
 
 func (s *Settings) controlPath() string { return filepath.Join(s.DataDir, "control.json") }
@@ -52,7 +54,7 @@ func (c control) publish(path string) error {
 // openControl makes the key and the file that tells it. It comes before the
 // edge, which must know the key.
 func (g *gateway) openControl() error {
-	g.control = control{URL: localURL(g.listener.Addr().String()), Key: rand.Text(), PID: os.Getpid()}
+	g.control = control{URL: localURL(g.listener.Addr().String()), AdminURL: g.adminURL(), Key: rand.Text(), PID: os.Getpid()}
 	path := g.settings.controlPath()
 	if err := g.control.publish(path); err != nil {
 		return fmt.Errorf("data_dir: %w", err)

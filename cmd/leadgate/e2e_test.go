@@ -89,6 +89,9 @@ func serve(t *testing.T, dir, text string) *process {
 	t.Helper()
 	port := freePort(t)
 	config := filepath.Join(dir, "config.yaml")
+	if !strings.Contains(text, "admin_listen:") {
+		text = "admin_listen: 127.0.0.1:0\n" + text
+	}
 	text = fmt.Sprintf("listen: 127.0.0.1:%d\npublic_url: http://127.0.0.1:%d\ndata_dir: %s\n%s", port, port, filepath.Join(dir, "data"), text)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -164,7 +167,11 @@ func (p *process) until(what string, done func() bool) {
 
 // do sends one request; header lines are "Key: value" separated by newlines.
 func (p *process) do(method, path string, body []byte, header string) (int, string, error) {
-	req, err := http.NewRequestWithContext(p.t.Context(), method, p.url+path, bytes.NewReader(body))
+	return p.send(method, p.url+path, body, header)
+}
+
+func (p *process) send(method, url string, body []byte, header string) (int, string, error) {
+	req, err := http.NewRequestWithContext(p.t.Context(), method, url, bytes.NewReader(body))
 	if err != nil {
 		return 0, "", err
 	}
@@ -195,9 +202,27 @@ func (p *process) post(want int, path, body, header string) string {
 func (p *process) counted() {
 	p.t.Helper()
 	p.until("counted", func() bool {
-		_, text, err := p.do(http.MethodGet, "/metrics", nil, "")
+		_, text, err := p.admin("/metrics")
 		return err == nil && strings.Contains(text, "\nleadgate_drain_lag_bytes 0\n")
 	})
+}
+
+// control is what the running gateway says of itself.
+func (p *process) control() (c control, err error) {
+	text, err := os.ReadFile(filepath.Join(filepath.Dir(p.config), "data", "control.json"))
+	if err == nil {
+		err = json.Unmarshal(text, &c)
+	}
+	return c, err
+}
+
+// admin asks the admin listener.
+func (p *process) admin(path string) (int, string, error) {
+	c, err := p.control()
+	if err != nil {
+		return 0, "", err
+	}
+	return p.send(http.MethodGet, c.AdminURL+path, nil, "")
 }
 
 // run executes another command beside the gateway and returns what it prints.

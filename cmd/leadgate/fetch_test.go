@@ -61,7 +61,7 @@ func metaConfig(url, token string) string {
 }
 
 func (p *process) metric(line string) bool {
-	_, text, err := p.do(http.MethodGet, "/metrics", nil, "")
+	_, text, err := p.admin("/metrics")
 	return err == nil && strings.Contains(text, "\n"+line+"\n")
 }
 

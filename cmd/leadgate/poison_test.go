@@ -88,12 +88,16 @@ func TestIntegration_BudgetPolicy(t *testing.T) {
 		if status, text, err := p.do(http.MethodGet, "/readyz", nil, ""); err != nil || status != http.StatusOK {
 			if turned < 0 {
 				turned = kept
+				if status != http.StatusServiceUnavailable || text != `{"error":{"code":"not_ready","message":"not ready"}}` {
+					t.Errorf("readyz: %d %s", status, text)
+				}
+				status, text, err := p.admin("/readyz?verbose")
 				for _, told := range []string{"disk budget nearly spent", "8388608", "journal.max_bytes"} {
 					if err != nil || status != http.StatusServiceUnavailable || !strings.Contains(text, told) {
 						t.Errorf("readyz: %d, %v, without %q: %s", status, err, told, text)
 					}
 				}
-				if _, metrics, _ := p.do(http.MethodGet, "/metrics", nil, ""); !strings.Contains(metrics, "\nleadgate_journal_nearly_full 1\n") {
+				if _, metrics, _ := p.admin("/metrics"); !strings.Contains(metrics, "\nleadgate_journal_nearly_full 1\n") {
 					t.Error("the metric does not tell")
 				}
 			}
@@ -115,7 +119,7 @@ func TestIntegration_BudgetPolicy(t *testing.T) {
 	if turned < 10 || kept < turned+5 || kept > 8<<20/len(filler) {
 		t.Errorf("not ready after %d deliveries, full after %d", turned, kept)
 	}
-	if status, text, err := p.do(http.MethodGet, "/readyz", nil, ""); err != nil || status != http.StatusServiceUnavailable || !strings.Contains(text, "disk budget spent") {
+	if status, text, err := p.admin("/readyz"); err != nil || status != http.StatusServiceUnavailable || !strings.Contains(text, "disk budget spent") {
 		t.Errorf("full, but %d %s, %v", status, text, err)
 	}
 	p.stop()

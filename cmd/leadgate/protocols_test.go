@@ -55,7 +55,7 @@ func TestIntegration_MailProtocols(t *testing.T) {
 		p.post(http.StatusServiceUnavailable, "/in/ses", strings.Replace(message, "TOPIC", topic, 1), plain)
 	}
 	p.post(http.StatusUnauthorized, "/in/ses2", message, plain)
-	_, metrics, err := p.do(http.MethodGet, "/metrics", nil, "")
+	_, metrics, err := p.admin("/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -225,7 +224,7 @@ func TestIntegration_KilledInAReplay(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.until("under way", func() bool { // some of it is counted, or about to be
-			_, text, err := p.do(http.MethodGet, "/metrics", nil, "")
+			_, text, err := p.admin("/metrics")
 			return err == nil && (strings.Contains(text, "leadgate_replays_total{") || !strings.Contains(text, "\nleadgate_drain_lag_bytes 0\n"))
 		})
 		p.kill()

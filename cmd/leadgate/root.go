@@ -133,11 +133,15 @@ func (a *app) configCommand() *cobra.Command {
 				return err
 			}
 			// What could be read is checked too: all problems at once.
-			if _, err := config.Check(); errors.As(err, &more) {
+			settings, err := config.Check()
+			if errors.As(err, &more) {
 				problems = append(problems, more...)
 			}
 			if len(problems) > 0 {
 				return problems
+			}
+			for _, warning := range settings.warnings() {
+				fmt.Fprintln(a.stderr, "warning: "+warning)
 			}
 			_, err = fmt.Fprintf(a.stdout, "configuration is good: %d sources\n", len(config.Sources))
 			return err

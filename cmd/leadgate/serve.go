@@ -52,6 +52,7 @@ type gateway struct {
 	log      *slog.Logger
 	metrics  *metric.Set
 	listener net.Listener
+	admin    net.Listener // nil if there is none
 	journal  *journal.Log
 	store    *store
 	redis    redis.UniversalClient
@@ -65,12 +66,17 @@ type gateway struct {
 	closers  []func() error
 	hooks    hooks
 	control  control
+
+	checklist checklist
 }
 
 func (a *app) serve(ctx context.Context, settings *Settings) error {
 	stop, release := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer release()
 	g := &gateway{settings: settings, log: a.logger(settings.Log)}
+	for _, warning := range settings.warnings() {
+		g.log.Warn("configuration", "warning", warning)
+	}
 	err := a.open(stop, g)
 	if err == nil {
 		g.log.Info("serving", "listen", g.listener.Addr().String(), "sources", len(settings.Intakes), "data_dir", settings.DataDir)
@@ -93,8 +99,10 @@ func (a *app) open(ctx context.Context, g *gateway) error {
 		return err
 	}
 	g.onClose(func() error { return ignoreClosed(g.listener.Close()) })
-	if err := g.openDebug(ctx); err != nil {
-		return err
+	for _, open := range []func(context.Context) error{g.openAdmin, g.openDebug} {
+		if err := open(ctx); err != nil {
+			return err
+		}
 	}
 	options := s.journalOptions()
 	options.Log = g.log
@@ -117,7 +125,7 @@ func (a *app) open(ctx context.Context, g *gateway) error {
 	}
 	g.metrics = metric.New(metric.Options{Sources: sourceNames(s), Version: version})
 	g.acceptor = ingest.NewAcceptor(s.Intakes, g.metrics.Appender(g.journal))
-	for _, open := range []func() error{g.openControl, g.openPending, g.openDrain, g.openEdge} {
+	for _, open := range []func() error{g.openControl, g.openPending, g.openDrain, g.openEdge, g.serveAdmin} {
 		if err := open(); err != nil {
 			return err
 		}
@@ -194,6 +202,7 @@ func (g *gateway) run(ctx, stop context.Context) error {
 	})
 	comparing, endComparing := context.WithCancel(stop)
 	group.Go(func() error { boundHeap(comparing); return nil })
+	group.Go(func() error { g.watchChecks(comparing); return nil })
 	group.Go(func() error { g.reconcileForever(comparing); return nil })
 	group.Go(func() error { g.fetcher.Run(comparing); return nil })
 	group.Go(func() error { g.expireRecordings(comparing); return nil })

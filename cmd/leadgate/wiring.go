@@ -229,6 +229,11 @@ func (g *gateway) openEdge() error {
 	if err := g.openProtocols(g.acceptor); err != nil {
 		return err
 	}
+	g.addOwnChecks()
+	var metrics http.Handler
+	if s.MetricsPublic {
+		metrics = g.metrics.Handler()
+	}
 	g.edge, err = edge.New(edge.Options{
 		Acceptor:  g.acceptor,
 		PublicURL: s.PublicURL, TrustedProxies: s.HTTP.TrustedProxies,
@@ -244,7 +249,7 @@ func (g *gateway) openEdge() error {
 		SourceLimits: limits.source, AddressLimits: limits.address, NetworkLimits: limits.network,
 		Now:         g.hooks.now,
 		Ready:       g.journal.Ready,
-		MetricsPage: g.metrics.Handler(), API: g.api(), APIKeys: s.APIKeys, ControlKey: g.control.Key,
+		MetricsPage: metrics, API: g.api(), APIKeys: s.APIKeys, ControlKey: g.control.Key,
 		Metrics: g.metrics, Log: g.log,
 	})
 	return err
@@ -273,6 +278,7 @@ func (g *gateway) api() http.Handler {
 	mux.Handle("POST /api/v1/deliveries/replay", (&replayer{settings: g.settings, conn: g.store.conn, journal: g.journal}).serve(g.log))
 	backfiller := &backfiller{settings: g.settings, conn: g.store.conn, journal: g.journal, fetcher: g.fetcher, decoders: g.acceptor.Decoders()}
 	mux.Handle("POST /api/v1/backfill", backfiller.serve(g.log))
+	mux.HandleFunc("GET /api/v1/readiness", g.serveReadiness)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusNotFound)

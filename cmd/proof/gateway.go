@@ -72,7 +72,7 @@ func newGateway(binary, library, dir string) (*gateway, error) {
 		},
 	}
 	g.configure(baseConfig)
-	g.configure(fmt.Sprintf("{listen: \"127.0.0.1:%d\", public_url: %q, data_dir: %q}", port, g.url, g.dataDir()))
+	g.configure(fmt.Sprintf("{listen: \"127.0.0.1:%d\", admin_listen: \"127.0.0.1:0\", public_url: %q, data_dir: %q}", port, g.url, g.dataDir()))
 	return g, nil
 }
 
@@ -176,7 +176,7 @@ func (g *gateway) counted(ctx context.Context) error {
 // metric returns the value of a metric without labels, or with the labels as
 // /metrics prints them.
 func (g *gateway) metric(ctx context.Context, name string) (float64, error) {
-	_, text, err := g.get(ctx, "/metrics")
+	text, err := g.metrics(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -186,6 +186,23 @@ func (g *gateway) metric(ctx context.Context, name string) (float64, error) {
 		}
 	}
 	return 0, fmt.Errorf("no metric %s", name)
+}
+
+// metrics returns what the admin listener says. Where that is stands in the
+// control file of the running gateway.
+func (g *gateway) metrics(ctx context.Context) (string, error) {
+	file, err := os.ReadFile(filepath.Join(g.dataDir(), "control.json"))
+	if err != nil {
+		return "", err
+	}
+	var control struct {
+		AdminURL string `json:"admin_url"`
+	}
+	if err := json.Unmarshal(file, &control); err != nil {
+		return "", err
+	}
+	_, text, err := g.ask(ctx, control.AdminURL+"/metrics")
+	return text, err
 }
 
 // until waits for done. It fails if the gateway ends meanwhile.
@@ -225,9 +242,13 @@ func await(ctx context.Context, what string, done func() (bool, error)) error {
 }
 
 func (g *gateway) get(ctx context.Context, path string) (int, string, error) {
+	return g.ask(ctx, g.url+path)
+}
+
+func (g *gateway) ask(ctx context.Context, url string) (int, string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, g.url+path, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return 0, "", err
 	}

@@ -280,7 +280,7 @@ func TestProbes(t *testing.T) {
 	mu.Unlock()
 	r := s.do(t, "GET", "/readyz", "")
 	r.wantError(t, 503, "not_ready")
-	if !strings.Contains(r.body, "the journal is full") || r.Header.Get("Retry-After") == "" {
+	if r.body != `{"error":{"code":"not_ready","message":"not ready"}}` || r.Header.Get("Retry-After") == "" {
 		t.Errorf("got %s", r.body)
 	}
 	s.do(t, "POST", "/in/landing", "x")

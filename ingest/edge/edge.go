@@ -231,13 +231,19 @@ func (e *Edge) takesBelow(source string) bool {
 }
 
 func (e *Edge) ready(c *fiber.Ctx) error {
-	if e.stopping.Load() {
-		return notReady("shutting down")
-	}
-	if err := e.o.Ready(); err != nil {
-		return notReady(err.Error())
+	if e.Ready() != nil {
+		return errNotReady
 	}
 	return sendJSON(c, http.StatusOK, `{"status":"ready"}`)
+}
+
+// Ready says why a lead cannot be taken and kept, nil if it can. Whoever asks
+// /readyz is not told why: the reason names sizes, paths and addresses.
+func (e *Edge) Ready() error {
+	if e.stopping.Load() {
+		return errStopping
+	}
+	return e.o.Ready()
 }
 
 func sendJSON(c *fiber.Ctx, status int, body string) error {

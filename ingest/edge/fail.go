@@ -41,13 +41,11 @@ var (
 		Message: "the API has no keys; add one to api.keys in the configuration and restart"}
 	errBusy = &failure{Status: http.StatusServiceUnavailable, Code: "busy", retry: 5 * time.Second,
 		Message: "too many API requests at once; try again later"}
-	errCrowded = &failure{Status: http.StatusServiceUnavailable, Code: "busy", retry: 5 * time.Second,
+	errNotReady = &failure{Status: http.StatusServiceUnavailable, Code: "not_ready", Message: "not ready", retry: 5 * time.Second}
+	errStopping = errors.New("shutting down")
+	errCrowded  = &failure{Status: http.StatusServiceUnavailable, Code: "busy", retry: 5 * time.Second,
 		Message: "too many compressed deliveries at once; try again later, or send it without Content-Encoding"}
 )
-
-func notReady(reason string) *failure {
-	return &failure{Status: http.StatusServiceUnavailable, Code: "not_ready", Message: reason, retry: 5 * time.Second}
-}
 
 // failureOf maps every error to what the client gets: the one place that does.
 func failureOf(err error) *failure {

@@ -236,7 +236,7 @@ func TestShutdown_NotReadyWhileRequestsFinish(t *testing.T) {
 		t.Fatal(err)
 	}
 	text, err := io.ReadAll(probe)
-	if err != nil || !strings.HasPrefix(string(text), "HTTP/1.1 503") || !strings.Contains(string(text), "shutting down") {
+	if err != nil || !strings.HasPrefix(string(text), "HTTP/1.1 503") || !strings.Contains(string(text), `"message":"not ready"`) {
 		t.Errorf("got %q, %v", text, err)
 	}
 	select {
