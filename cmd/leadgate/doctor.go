@@ -76,6 +76,7 @@ func (d *doctor) examine(ctx context.Context) {
 	}
 	d.dataDir()
 	d.gateway(ctx)
+	d.gatewayChecks(ctx)
 	d.fetching()
 	d.store(ctx)
 	d.redis(ctx)

@@ -65,20 +65,17 @@ func (g *gateway) addChecks(f func() []check) {
 }
 
 // checks returns the state of all parts, in the order in which they were added.
-func (g *gateway) checks() []check {
-	g.checklist.mu.Lock()
-	parts := slices.Clone(g.checklist.parts)
-	g.checklist.mu.Unlock()
+func (g *gateway) checks() []check { return g.checklist.collect(g.hooks.now()) }
+
+// collect asks all parts, and sets Since where a part does not say it.
+func (l *checklist) collect(now time.Time) []check {
+	l.mu.Lock()
+	parts := slices.Clone(l.parts)
+	l.mu.Unlock()
 	all := make([]check, 0, len(parts))
 	for _, part := range parts {
 		all = append(all, part()...)
 	}
-	g.checklist.stamp(all, g.hooks.now())
-	return all
-}
-
-// stamp sets Since where the part does not say it, and remembers the states.
-func (l *checklist) stamp(all []check, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.last == nil {
@@ -94,6 +91,7 @@ func (l *checklist) stamp(all []check, now time.Time) {
 		}
 		l.last[c.Name] = *c
 	}
+	return all
 }
 
 // readiness says whether the gateway takes leads, and how its parts are.
