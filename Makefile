@@ -54,7 +54,7 @@ proof: engine redis ## break everything, prove that nothing is lost or doubled (
 	go run ./cmd/proof -seed $(PROOF_SEED) -minutes $(PROOF_MINUTES) -only '$(PROOF_ONLY)' $(PROOF_FLAGS)
 
 .PHONY: test
-test: build redis ## everything that CI tests, against real parts
+test: build redis proxies ## everything that CI tests, against real parts
 	go vet ./...
 	go test -race -shuffle=on ./...
 	go test -run Hostile ./sources # with the race detector it does a part only
@@ -66,6 +66,20 @@ redis:
 	  echo "installing redis-server for the integration tests"; \
 	  sudo=$$(test "$$(id -u)" = 0 || echo sudo); \
 	  $$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends redis-server >/dev/null; }
+
+# Unpacked and not installed: an installed package starts its service, and once
+# more at each boot. What the machine has already is not fetched.
+.PHONY: proxies
+proxies: bin/proxies/.done
+
+bin/proxies/.done:
+	@echo "fetching nginx, caddy and haproxy for the tests of the proxies in front"
+	@mkdir -p bin/proxies/packages
+	@sudo=$$(test "$$(id -u)" = 0 || echo sudo); $$sudo apt-get update -qq
+	@apt-get install -y -qq --download-only --no-install-recommends \
+	  -o Debug::NoLocking=1 -o Dir::Cache::archives=$(CURDIR)/bin/proxies/packages nginx caddy haproxy >/dev/null
+	@for package in bin/proxies/packages/*.deb; do test ! -e "$$package" || dpkg-deb -x "$$package" bin/proxies; done
+	@touch $@
 
 .PHONY: lint
 lint: ## gofmt, golangci-lint

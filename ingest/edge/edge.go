@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -150,11 +151,11 @@ func (e *Edge) guard() {
 	}
 }
 
-// unread tells whether a request was refused while its sender is still
+// unread tells whether a request was refused while its sender may still be
 // sending.
 func unread(err error) bool {
-	var small *fasthttp.ErrSmallBuffer
-	return errors.Is(err, fasthttp.ErrBodyTooLarge) || errors.As(err, &small)
+	var slow net.Error
+	return !errors.As(err, &slow) || !slow.Timeout()
 }
 
 // rescue turns a panic into a 500. The panic's value is not logged unless it
