@@ -230,6 +230,7 @@ func (g *gateway) openEdge() error {
 		return err
 	}
 	g.addOwnChecks()
+	g.addForwardersCheck()
 	var metrics http.Handler
 	if s.MetricsPublic {
 		metrics = g.metrics.Handler()
