@@ -44,7 +44,7 @@ func TestIntegration_UntrustedProxy(t *testing.T) {
 		t.Errorf("metrics: %v", err)
 	}
 	said := p.said.String()
-	if out := p.run("doctor"); !strings.Contains(out, "3 requests") || !strings.Contains(out, "127.0.0.1/32") || !strings.Contains(out, "add it to http.trusted_proxies") {
+	if out := p.run("doctor"); !strings.Contains(out, "3 requests") || !strings.Contains(out, "127.0.0.1/32") || !strings.Contains(out, "http.trusted_proxies") {
 		t.Errorf("doctor:\n%s", out)
 	}
 	if strings.Count(said, "forwarded by a peer that is not trusted") != 1 || strings.Contains(said, "203.0.113.7") {
