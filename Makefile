@@ -16,6 +16,9 @@ PROOF_ONLY    ?=
 PROOF_FLAGS   ?=
 BENCH_FLAGS   ?=
 GROWTH_FLAGS  ?=
+# The modules that are one program; the proof has its own, so that what only it
+# needs is no dependency of the gateway.
+MODULES       := . cmd/proof
 PROFILE_ONLY  ?= ^Leadgate, (shipping|Redis and ClickHouse down), JSON form$$
 PROFILE_DIR   ?= bin/profiles
 
@@ -51,12 +54,12 @@ demo: build ## a day of traffic, its cost-per-lead report, every type of source 
 
 .PHONY: proof
 proof: engine redis ## break everything, prove that nothing is lost or doubled (PROOF_MINUTES=30; PROOF_SEED, PROOF_ONLY)
-	go run ./cmd/proof -seed $(PROOF_SEED) -minutes $(PROOF_MINUTES) -only '$(PROOF_ONLY)' $(PROOF_FLAGS)
+	go run -C cmd/proof . -seed $(PROOF_SEED) -minutes $(PROOF_MINUTES) -only '$(PROOF_ONLY)' $(PROOF_FLAGS)
 
 .PHONY: test
 test: build redis proxies ## everything that CI tests, against real parts
-	go vet ./...
-	go test -race -shuffle=on ./...
+	@for module in $(MODULES); do echo "go vet: $$module"; go vet -C $$module ./...; done
+	@for module in $(MODULES); do go test -C $$module -race -shuffle=on ./... || failed=1; done; test -z "$${failed:-}"
 	go test -run Hostile ./sources # with the race detector it does a part only
 	go test -tags proof -run Crashes ./cmd/leadgate # with the points at which it kills itself
 
@@ -84,7 +87,8 @@ bin/proxies/.done:
 .PHONY: lint
 lint: ## gofmt, golangci-lint
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not formatted: $$unformatted" >&2; exit 1; }
-	go run $(LINTER) run ./...
+	@for module in $(MODULES); do echo "golangci-lint: $$module"; (cd $$module && go run $(LINTER) run --config $(CURDIR)/.golangci.yml ./...); done
+	@for module in $(MODULES); do go mod tidy -C $$module -diff || { echo "run: go mod tidy -C $$module" >&2; exit 1; }; done
 
 .PHONY: vuln
 vuln: ## known vulnerabilities of the dependencies (needs the Internet)
@@ -118,12 +122,12 @@ microbench: build ## benchmarks of the parts: journal append, decode per source,
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZTIME (10s), on FUZZPROCS processors (all)
-	@failed=; for package in $$(go list ./...); do \
-	  for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+	@failed=; for module in $(MODULES); do for package in $$(go list -C $$module ./...); do \
+	  for target in $$(go test -C $$module -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
 	    echo "$$package $$target"; \
-	    go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $(if $(FUZZPROCS),-parallel $(FUZZPROCS)) $$package || failed="$$failed $$target"; \
+	    go test -C $$module -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $(if $(FUZZPROCS),-parallel $(FUZZPROCS)) $$package || failed="$$failed $$target"; \
 	  done; \
-	done; \
+	done; done; \
 	test -z "$$failed" || { echo "failed:$$failed; what made them fail stays in testdata/fuzz, as a test" >&2; exit 1; }
 
 .PHONY: clean

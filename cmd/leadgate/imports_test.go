@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"os/exec"
 	"path"
 	"slices"
 	"strings"
@@ -22,24 +21,24 @@ type listed struct {
 
 func listPackages(t *testing.T) []listed {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Standard,Imports", "-deps", "./...")
-	cmd.Dir = "../.."
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("go list: %v: %s", err, stderr.String())
-	}
 	var packages []listed
-	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
-		var p listed
-		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
-			return packages
-		} else if err != nil {
-			t.Fatal(err)
+	seen := map[string]bool{}
+	for _, dir := range moduleDirs {
+		out := goCommand(t, dir, "list", "-json=ImportPath,Standard,Imports", "-deps", "./...")
+		for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+			var p listed
+			if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+				break
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			if !seen[p.ImportPath] {
+				seen[p.ImportPath] = true
+				packages = append(packages, p)
+			}
 		}
-		packages = append(packages, p)
 	}
+	return packages
 }
 
 // allowed tells which of our own rooms a room may import.

@@ -4,7 +4,9 @@
 // compares the plain views and the CPL report with the ledger. It prints a
 // table of faults and exits 1 if anything is lost, doubled or wrong.
 //
-// It is started by `make proof`; the short run is a test of this package.
+// It is started by `make proof`; the short run is a test of this package. The
+// package is a module of its own, so that what only it needs (Toxiproxy) is no
+// dependency of the gateway.
 //
 // # The parts
 //

@@ -116,12 +116,14 @@ func (p *plan) prepare(ctx context.Context) (release func(), err error) {
 }
 
 func build(ctx context.Context, binary string) error {
-	root, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
+	// The gateway's module is not this one's, which stands at cmd/proof in it.
+	own, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
 	if err != nil {
 		return fmt.Errorf("find the module: %w", err)
 	}
+	root := filepath.Join(filepath.Dir(strings.TrimSpace(string(own))), "..", "..")
 	cmd := exec.CommandContext(ctx, "go", "build", "-tags", "proof", "-o", binary, "./cmd/leadgate")
-	cmd.Dir = filepath.Dir(strings.TrimSpace(string(root)))
+	cmd.Dir = root
 	if said, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the binary: %w: %s", err, said)
 	}
