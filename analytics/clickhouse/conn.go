@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/url"
 	"strings"
 	"time"
@@ -32,7 +33,10 @@ type Options struct {
 	// MaxConns that are open at a time; 24 if 0. Batches that are written together
 	// need one for each of 8 tables.
 	MaxConns int
-	Log      *slog.Logger
+	// Dial, if not nil, makes the connections in place of dialling the URL's host:
+	// to the embedded engine, which has no port of its own. Without TLS only.
+	Dial func(context.Context) (*net.TCPConn, error)
+	Log  *slog.Logger
 }
 
 // Conn is a pool of connections to one database. It is safe for concurrent
@@ -80,7 +84,7 @@ func Open(o Options) (*Conn, error) {
 		options.MaxIdleConns = min(10, options.MaxOpenConns)
 	}
 	if options.Protocol == clickhouse.Native {
-		options.DialContext = dialer(options.DialTimeout, defaulted(o.WriteTimeout, 30*time.Second), options.TLS)
+		options.DialContext = dialer(o.Dial, options.DialTimeout, defaulted(o.WriteTimeout, 30*time.Second), options.TLS)
 	}
 	c := &Conn{options: *options, log: o.Log}
 	if c.log == nil {

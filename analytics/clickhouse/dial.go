@@ -10,7 +10,18 @@ import (
 // dialer makes connections on which no write takes longer than the limit: the
 // driver bounds the wait for answers, but not that for a server which takes nothing
 // any more.
-func dialer(timeout, limit time.Duration, secure *tls.Config) func(context.Context, string) (net.Conn, error) {
+func dialer(dial func(context.Context) (*net.TCPConn, error), timeout, limit time.Duration, secure *tls.Config) func(context.Context, string) (net.Conn, error) {
+	if dial != nil {
+		return func(ctx context.Context, _ string) (net.Conn, error) {
+			ctx, cancel := context.WithTimeout(ctx, timeout)
+			defer cancel()
+			conn, err := dial(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return boundedConn{conn, limit}, nil
+		}
+	}
 	return func(ctx context.Context, address string) (net.Conn, error) {
 		ctx, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()

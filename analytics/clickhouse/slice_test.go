@@ -192,7 +192,10 @@ func TestIntegrationSlices_CutOff(t *testing.T) {
 		b := second.batch()
 		ctx, cancel := context.WithCancel(t.Context())
 		left := cut
-		sink := clickhouse.NewSink(conn, clickhouse.SinkOptions{Inserted: func(string, int, time.Duration) {
+		sink := clickhouse.NewSink(conn, clickhouse.SinkOptions{Inserted: func(table string, _ int, _ time.Duration) {
+			if table == "raw_log" { // it goes out beside the others, and may be the first
+				return
+			}
 			if left--; left == 0 {
 				cancel()
 			}

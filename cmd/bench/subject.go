@@ -63,7 +63,9 @@ func (b *bench) open(ctx context.Context, subj subject) (s *site, err error) {
 		if s.redis, s.redisAt, err = startRedis(ctx, dir); err != nil {
 			return s, err
 		}
-		s.engine, err = embedded.Start(ctx, embedded.Options{Dir: filepath.Join(dir, "engine"), Library: b.library})
+		s.engine, err = embedded.Start(ctx, embedded.Options{
+			Dir: filepath.Join(dir, "engine"), Library: b.library, Listen: "127.0.0.1:0", ListenHTTP: "127.0.0.1:0",
+		})
 		if err != nil {
 			return s, err
 		}

@@ -59,7 +59,7 @@ func (a *app) openStore(ctx context.Context, s *Settings, log *slog.Logger) (*st
 		return nil, fmt.Errorf("embedded ClickHouse: %w", err)
 	}
 	st := &store{engine: engine}
-	if st.conn, err = clickhouse.Open(clickhouse.Options{URL: engine.URL(), Log: log}); err == nil {
+	if st.conn, err = clickhouse.Open(clickhouse.Options{URL: engine.URL(), Dial: engine.Dial, Log: log}); err == nil {
 		err = migrateEmbedded(ctx, st.conn, s.schemaParams(), log)
 	}
 	if err != nil {
@@ -85,8 +85,8 @@ func migrateEmbedded(ctx context.Context, conn *clickhouse.Conn, p schema.Params
 // of a running one is used; without one it is started for the command.
 func (a *app) reachStore(ctx context.Context, s *Settings) (*store, error) {
 	if s.ClickHouseURL == "" {
-		if url, ok := embedded.Running(s.engineDir()); ok {
-			conn, err := clickhouse.Open(clickhouse.Options{URL: url})
+		if engine, ok := embedded.Running(s.engineDir()); ok {
+			conn, err := clickhouse.Open(clickhouse.Options{URL: engine.URL(), Dial: engine.Dial})
 			return &store{conn: conn}, err
 		}
 	}

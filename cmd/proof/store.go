@@ -28,6 +28,7 @@ func (w *world) useStore(ctx context.Context) (*store, error) {
 	engine, err := embedded.Start(ctx, embedded.Options{
 		Dir: filepath.Join(w.dir, "store"), Library: w.library,
 		Command: []string{w.binary, "clickhouse"}, MaxMemoryBytes: 2 << 30,
+		Listen: "127.0.0.1:0",
 	})
 	if err != nil {
 		return nil, err

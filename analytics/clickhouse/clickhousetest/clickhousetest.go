@@ -6,15 +6,17 @@ package clickhousetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
 	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	driver "github.com/ClickHouse/clickhouse-go/v2"
 
 	"github.com/leadgate/leadgate/analytics/clickhouse"
 	"github.com/leadgate/leadgate/analytics/clickhouse/embedded"
@@ -59,7 +61,7 @@ func Engine(tb testing.TB) *embedded.Engine {
 			return
 		}
 		shared.engine, shared.err = embedded.Start(context.Background(), embedded.Options{Dir: shared.dir, Library: library, MaxMemoryBytes: 2 << 30,
-			Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+			Listen: AnyPort, Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 		})
 	})
 	if shared.err != nil {
@@ -68,11 +70,14 @@ func Engine(tb testing.TB) *embedded.Engine {
 	return shared.engine
 }
 
+// AnyPort is a free port of the loopback interface.
+const AnyPort = "127.0.0.1:0"
+
 // Start starts an engine of the test's own, to be broken, and ends it with the
-// test. Like Engine it needs the library.
+// test. Like Engine it needs the library, and its URL is that of a proxy.
 func Start(tb testing.TB) *embedded.Engine {
 	tb.Helper()
-	return StartWith(tb, embedded.Options{})
+	return StartWith(tb, embedded.Options{Listen: AnyPort})
 }
 
 // StartWith is Start with options; the library is found, and so is a directory if
@@ -126,12 +131,12 @@ func OpenEmpty(tb testing.TB) *clickhouse.Conn {
 	tb.Helper()
 	engine := Engine(tb)
 	database := fmt.Sprintf("test_%d", shared.opened.Add(1))
-	conn, err := clickhouse.Open(clickhouse.Options{URL: URL(tb, engine, database)})
+	conn, err := clickhouse.Open(clickhouse.Options{URL: URL(tb, engine, database), Dial: engine.Dial})
 	if err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() {
-		if err := conn.Exec(context.Background(), "DROP DATABASE IF EXISTS "+database+" SYNC"); err != nil && !strings.Contains(err.Error(), "UNKNOWN_DATABASE") {
+		if err := conn.Exec(context.Background(), "DROP DATABASE IF EXISTS "+database+" SYNC"); err != nil && !unknownDatabase(err) {
 			tb.Errorf("drop the test's database: %v", err)
 		}
 		if err := conn.Close(); err != nil {
@@ -141,7 +146,12 @@ func OpenEmpty(tb testing.TB) *clickhouse.Conn {
 	return conn
 }
 
-// URL is the engine's URL with a database.
+func unknownDatabase(err error) bool {
+	var exception *driver.Exception
+	return errors.As(err, &exception) && exception.Code == 81
+}
+
+// URL is the URL of the engine's proxy with a database.
 func URL(tb testing.TB, engine *embedded.Engine, database string) string {
 	tb.Helper()
 	u, err := url.Parse(engine.URL())

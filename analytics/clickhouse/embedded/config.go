@@ -1,31 +1,24 @@
 package embedded
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/xml"
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 )
 
-// userName is the engine's user with all rights and a password.
-const userName = "leadgate"
-
 // writeConfig writes the engine's two configuration files into dir, readable
 // by us only, and returns the path of the main one.
-func writeConfig(dir, password string, maxMemory int64) (string, error) {
-	usersPath, mainPath := filepath.Join(dir, "users.xml"), filepath.Join(dir, "engine.xml")
+func writeConfig(dir, users string, maxMemory int64) (string, error) {
+	mainPath := filepath.Join(dir, "engine.xml")
 	memory := "<max_server_memory_usage_to_ram_ratio>0.5</max_server_memory_usage_to_ram_ratio>"
 	if maxMemory > 0 {
 		memory = fmt.Sprintf("<max_server_memory_usage>%d</max_server_memory_usage>", maxMemory)
 	}
-	hash := sha256.Sum256([]byte(password))
 	files := map[string]string{
-		usersPath: fmt.Sprintf(usersXML, userName, hex.EncodeToString(hash[:]), userName, max(1, runtime.NumCPU()/2)),
-		mainPath:  fmt.Sprintf(engineXML, escape(filepath.Join(dir, "engine.log")), memory, escape(usersPath)),
+		usersPath(dir): users,
+		mainPath:       fmt.Sprintf(engineXML, escape(filepath.Join(dir, "engine.log")), memory, escape(usersPath(dir))),
 	}
 	for path, text := range files {
 		if err := writePrivate(path, []byte(text)); err != nil {
@@ -34,6 +27,8 @@ func writeConfig(dir, password string, maxMemory int64) (string, error) {
 	}
 	return mainPath, nil
 }
+
+func usersPath(dir string) string { return filepath.Join(dir, "users.xml") }
 
 // writePrivate replaces a file in one step; only we may read it.
 func writePrivate(path string, data []byte) error {
@@ -54,14 +49,15 @@ func escape(text string) string {
 }
 
 // The log leaves out what failed in a query: that text quotes values, which may
-// be personal, and the client gets it anyhow. Parts are synced to disk by the
-// insert: the journal forgets what was inserted.
+// be personal, and the client gets it anyhow; nor is it written to the console.
+// Parts are synced to disk by the insert: the journal forgets what was inserted.
 const engineXML = `<clickhouse>
     <log-level>warning</log-level>
     <logger>
         <log>%s</log>
         <size>10M</size>
         <count>3</count>
+        <console>0</console>
         <levels>
             <logger><name>executeQuery</name><level>none</level></logger>
             <logger><name>TCPHandler</name><level>none</level></logger>
@@ -84,34 +80,10 @@ const engineXML = `<clickhouse>
         <number_of_free_entries_in_pool_to_execute_optimize_entire_partition>2</number_of_free_entries_in_pool_to_execute_optimize_entire_partition>
     </merge_tree>
     <send_crash_reports><enabled>false</enabled></send_crash_reports>
+    <access_control_improvements>
+        <select_from_system_db_requires_grant>true</select_from_system_db_requires_grant>
+        <select_from_information_schema_requires_grant>true</select_from_information_schema_requires_grant>
+    </access_control_improvements>
     <user_directories><users_xml><path>%s</path></users_xml></user_directories>
-</clickhouse>
-`
-
-// A question takes half of the processors at most: leads come in meanwhile.
-const usersXML = `<clickhouse>
-    <users>
-        <%s>
-            <password_sha256_hex>%s</password_sha256_hex>
-            <networks><ip>127.0.0.1</ip></networks>
-            <profile>default</profile>
-            <quota>default</quota>
-        </%s>
-        <default>
-            <password></password>
-            <networks><ip>127.0.0.1</ip></networks>
-            <profile>starter</profile>
-            <quota>default</quota>
-            <grants>
-                <query>GRANT SYSTEM LISTEN ON *.*</query>
-                <query>GRANT CREATE TEMPORARY TABLE ON *.*</query>
-            </grants>
-        </default>
-    </users>
-    <profiles>
-        <default><max_threads>%d</max_threads></default>
-        <starter><max_memory_usage>50000000</max_memory_usage></starter>
-    </profiles>
-    <quotas><default/></quotas>
 </clickhouse>
 `

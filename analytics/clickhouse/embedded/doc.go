@@ -7,26 +7,56 @@
 //
 // The child is this program again, called as "leadgate clickhouse". It loads
 // libchdb.so with purego, so that no cgo is needed, and runs what
-// clickhouse-local would run: SYSTEM START LISTEN for both protocols, then a
-// statement that blocks. Killing that statement is the graceful stop. The
-// child also watches a pipe from its parent, and dies when that closes; on
-// Linux the kernel kills it besides (PR_SET_PDEATHSIG).
+// clickhouse-local would run with a terminal before it, to which the child types
+// SYSTEM START LISTEN. Closing the terminal is the graceful stop. The child also
+// watches a pipe from its parent, and dies when that closes; on Linux the kernel
+// kills it besides (PR_SET_PDEATHSIG).
 //
-// # Doors
+// # Isolation
 //
-// Run this way, the engine has no handler for what escapes from a connection's
-// thread, and aborts: on a wrong password, on a database that does not exist,
-// on a reset. Its own ports are therefore free ones that change at each start;
-// the ports that are told belong to us (see door), stay the same over a
-// restart, and pass on only what it can bear.
+// Three layers keep the engine from the other users of the machine, and the
+// gateway's files from the engine. Protection tells which are in use.
 //
-// # Access
+//   - Namespace. The child is alone in a network namespace: nobody else can connect
+//     to it, and it reaches no network. The gateway gets its connections by a Unix
+//     socket of mode 0600 in a directory of mode 0700: it asks, the child dials
+//     127.0.0.1 and passes the descriptor. Commands beside the gateway do the same.
+//     Root makes the namespace by itself, others by way of a user namespace. The
+//     child gives up its capabilities before the engine is loaded; of root's it
+//     keeps those over files. Where the kernel refuses, the engine listens on a
+//     free port of the loopback interface, and the other two layers hold alone.
+//   - Users. users.xml (mode 0600) has the user "leadgate" with all rights, and
+//     "leadgate_sql" that reads within bounds, each with a password made anew at
+//     each Start, and the reader if there is one. The engine insists on a user
+//     "default" without password for its own session. That one may start listeners
+//     only, and has one session at most: the engine's own, begun before anything
+//     listens. The terminal belongs to this layer: an engine without one has no
+//     handler for what escapes from a connection's thread, and aborts on a wrong
+//     password, on a database that does not exist, on a reset.
+//   - Files. Landlock keeps the child from all files but its data, the system's
+//     libraries and /proc, for no grant governs the function file(). The child's
+//     environment is its home directory alone.
 //
-// A users file (mode 0600) is passed by --config-file. It has the user
-// "leadgate" with a password made anew at each Start. The engine insists on a
-// user "default" without password for its own session; that one may start
-// listeners and evaluate constants, and can neither see nor read any table or
-// file.
+// Proxies (see door) are for programs that cannot ask by the socket: one for the
+// native protocol and one for HTTP, which tests and the bench ask for, and one for
+// the reader. The native ones pass on only who knows the password.
+//
+// # What is tested
+//
+// From another uid, with namespaces as root and as uid 65534, and with namespaces
+// refused: every path of the engine's directory and every port that is open,
+// twelve logins with eleven statements each, sixteen kinds of broken handshake in
+// 2,000 connections a port, requests of a web page by HTTP. None is answered and
+// the engine lives on. Which user may do what is a table of statements
+// (TestIntegrationEngine_Rights).
+//
+// Not tested: AppArmor's limits on user namespaces (Ubuntu), RestrictNamespaces of
+// systemd, other processors than amd64, other systems than Linux. Not prevented:
+// whoever is the gateway's own user or root can do as they like. The function
+// file() reads the engine's own data, so the reader can see what lies in the store
+// besides its tables, raw deliveries included. Where namespaces are refused, some
+// thousand idle connections of a local user to the engine's port keep the gateway
+// out until they end, though nothing is lost: deliveries stay in the journal.
 //
 // # The library
 //

@@ -9,21 +9,23 @@ import (
 	"time"
 )
 
-// door is a public port before one of the engine's own. The engine, run this
-// way, aborts when a handshake fails or a client resets its connection: one
-// client with an old password, or one that is killed, would end everybody's
-// queries. So a door lets in whom the engine would not refuse, and turns every
+// door is a TCP port before one of the engine's own, for programs that cannot
+// take a connection by the Unix socket. It lets in whom the engine would not
+// refuse, so that nobody else gets to talk to the engine at all, and turns every
 // end of a client into an orderly one; on Linux the kernel moves the bytes
 // (splice). Connections that come while the engine is restarted wait for it.
 type door struct {
 	listener net.Listener
 	// admit reads what it must of a new connection and returns that, or false.
 	admit    func(*net.TCPConn) (read []byte, ok bool)
-	upstream func() string // the engine's own address
+	upstream func(context.Context) (*net.TCPConn, error) // to the engine
 	mu       sync.Mutex
 	open     map[net.Conn]struct{} // nil when closed
 	running  sync.WaitGroup
 }
+
+// mostConnections that a door has at a time: descriptors are for intake first.
+const mostConnections = 1000
 
 // reviveWait is for how long a new connection waits for the engine.
 const reviveWait = 5 * time.Second
@@ -32,7 +34,7 @@ const reviveWait = 5 * time.Second
 func anyone(*net.TCPConn) ([]byte, bool) { return nil, true }
 
 // newDoor starts to serve at l.
-func newDoor(l net.Listener, admit func(*net.TCPConn) ([]byte, bool), upstream func() string) *door {
+func newDoor(l net.Listener, admit func(*net.TCPConn) ([]byte, bool), upstream func(context.Context) (*net.TCPConn, error)) *door {
 	d := &door{listener: l, admit: admit, upstream: upstream, open: make(map[net.Conn]struct{})}
 	d.running.Go(func() {
 		for {
@@ -63,11 +65,11 @@ func (d *door) close() error {
 	return err
 }
 
-// hold has c closed with the door. It returns false if that is closed.
+// hold has c closed with the door. It returns false if that is closed or full.
 func (d *door) hold(c net.Conn) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.open == nil {
+	if d.open == nil || len(d.open) >= 2*mostConnections {
 		return false
 	}
 	d.open[c] = struct{}{}
@@ -90,7 +92,9 @@ func (d *door) serve(client *net.TCPConn) {
 	if !ok {
 		return
 	}
-	engine, err := d.dial()
+	ctx, cancel := context.WithTimeout(context.Background(), reviveWait)
+	engine, err := d.upstream(ctx)
+	cancel()
 	if err != nil {
 		return
 	}
@@ -100,30 +104,6 @@ func (d *door) serve(client *net.TCPConn) {
 	}
 	if _, err := engine.Write(read); err == nil {
 		join(client, engine)
-	}
-}
-
-// dial waits a while for an engine that is being started again.
-func (d *door) dial() (*net.TCPConn, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), reviveWait)
-	defer cancel()
-	for {
-		var dialer net.Dialer
-		c, err := dialer.DialContext(ctx, "tcp", d.upstream())
-		if err == nil {
-			return c.(*net.TCPConn), nil
-		}
-		d.mu.Lock()
-		closed := d.open == nil
-		d.mu.Unlock()
-		if closed {
-			return nil, net.ErrClosed
-		}
-		select {
-		case <-ctx.Done():
-			return nil, err
-		case <-time.After(20 * time.Millisecond):
-		}
 	}
 }
 

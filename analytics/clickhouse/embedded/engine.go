@@ -2,19 +2,18 @@ package embedded
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/gofrs/flock"
 )
 
@@ -32,8 +31,15 @@ type Options struct {
 	Library string
 	// Command starts the child; {os.Executable(), "clickhouse"} by default.
 	Command []string
-	// TCPPort and HTTPPort on 127.0.0.1; free ones are chosen if 0.
-	TCPPort, HTTPPort int
+	// Listen, if not empty, is where a proxy for the native protocol listens, like
+	// 127.0.0.1:0 for a free port: for programs that cannot use Dial. It passes on
+	// only who knows the password.
+	Listen string
+	// ListenHTTP, if not empty, is the same for the engine's HTTP interface, whose
+	// requests are passed on unread.
+	ListenHTTP string
+	// Reader, if its Listen is not empty, may read some tables at a port of its own.
+	Reader Reader
 	// MaxMemoryBytes that the engine may use; half of the machine's if 0.
 	MaxMemoryBytes int64
 	// StartTimeout is how long to wait until it answers; 1 minute if 0.
@@ -44,45 +50,70 @@ type Options struct {
 	// OnRestart is told of each restart: how many there were, and how long the
 	// child that died had lived. It must not block.
 	OnRestart func(restarts int, lived time.Duration)
+
+	// ways of isolation to try, and start to start the child in one; tests have
+	// them refused.
+	ways  []Isolation
+	start func(child *exec.Cmd, way Isolation) error
 }
+
+// Reader is a user for programs of others, such as BI tools: it can read, within
+// bounds, and nothing else.
+type Reader struct {
+	// Listen is host:port of the native protocol; empty for no reader.
+	Listen string
+	// Password of the user ReaderName.
+	Password string
+	// Tables and views that it may read, as database.name.
+	Tables []string
+}
+
+// ReaderName is the name of the user that Options.Reader is about.
+const ReaderName = "reader"
 
 // Engine is a running child. It is safe for concurrent use. The goroutines
 // that it needs end with Close.
 type Engine struct {
-	opts     Options
-	lock     *flock.Flock
-	config   string
-	password string
-	doors    []*door
-	child    *child       // the one running now; of the keeper alone after Start
-	native   atomic.Int64 // the child's own ports, which change
-	http     atomic.Int64
-	pid      atomic.Int64
-	restarts atomic.Int64
-	life     context.Context // ends with Close
-	end      context.CancelFunc
-	stopped  chan struct{} // closed when the keeper has ended
-	closeErr error         // readable when stopped is closed
+	Client
+	opts   Options
+	lock   *flock.Flock
+	config string
+	socket *net.UnixListener // the children accept on it
+	doors  []*door
+	// readerAddr is where the reader's port listens, if it does.
+	readerAddr string
+	child      *child // the one running now; of the keeper alone after Start
+	pid        atomic.Int64
+	restarts   atomic.Int64
+	life       context.Context // ends with Close
+	end        context.CancelFunc
+	stopped    chan struct{} // closed when the keeper has ended
+	closeErr   error         // readable when stopped is closed
+
+	mu         sync.Mutex
+	protection protection
 }
 
 // Start starts the engine on a directory and returns when it answers. Ctx
 // bounds the start only; call Close to end it. Errors: ErrNoLibrary,
 // ErrLocked, ErrPortBusy (wrapped), or what the engine said.
 func Start(ctx context.Context, opts Options) (*Engine, error) {
-	e := &Engine{opts: opts, password: rand.Text(), stopped: make(chan struct{})}
+	e := &Engine{opts: opts, stopped: make(chan struct{})}
 	e.life, e.end = context.WithCancel(context.Background())
 	if err := e.complete(); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(e.dataDir(), 0o700); err != nil {
+	if err := e.makeDirs(); err != nil {
 		return nil, fmt.Errorf("engine directory: %w; make it writable or set data_dir", err)
 	}
 	if err := e.takeLock(); err != nil {
 		return nil, err
 	}
 	if err := e.launch(ctx); err != nil {
-		return nil, errors.Join(err, e.closeDoors(), e.lock.Unlock())
+		return nil, errors.Join(err, e.release())
 	}
+	e.warn()
+	e.openReader()
 	go e.keep()
 	return e, nil
 }
@@ -113,10 +144,24 @@ func (e *Engine) complete() error {
 		}
 		o.Command = []string{executable, "clickhouse"}
 	}
+	if o.start == nil {
+		o.start = func(child *exec.Cmd, _ Isolation) error { return child.Start() }
+	}
 	if o.Library, err = FindLibrary(o.Library); err != nil {
 		return err
 	}
+	e.Client = newClient(o.Dir)
 	return nil
+}
+
+// makeDirs makes the directories, which are nobody else's business.
+func (e *Engine) makeDirs() error {
+	for _, dir := range []string{e.dataDir(), homeDir(e.opts.Dir)} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+	}
+	return os.Chmod(e.opts.Dir, 0o700)
 }
 
 func (e *Engine) dataDir() string { return filepath.Join(e.opts.Dir, "db") }
@@ -133,24 +178,19 @@ func (e *Engine) takeLock() error {
 	return nil
 }
 
-// launch opens the door and starts the first child.
+// launch opens what the engine is reached by and starts the first child.
 func (e *Engine) launch(ctx context.Context) error {
+	e.protection = protection{ways: e.opts.ways, unconfined: confinable()}
+	if e.protection.ways == nil {
+		e.protection.ways = waysFor(e.opts.Dir)
+	}
 	var err error
-	if e.config, err = writeConfig(e.opts.Dir, e.password, e.opts.MaxMemoryBytes); err != nil {
-		return fmt.Errorf("engine configuration: %w; make %s writable or set data_dir", err, e.opts.Dir)
-	}
-	native, err := listen(e.opts.TCPPort)
-	if err != nil {
+	if e.socket, err = listenSocket(e.opts.Dir); err != nil {
 		return err
 	}
-	guard := porter{e.password, filepath.Join(e.dataDir(), "metadata")}
-	e.doors = append(e.doors, newDoor(native, guard.admit, e.nativeHost))
-	http, err := listen(e.opts.HTTPPort)
-	if err != nil {
+	if err := e.openDoors(); err != nil {
 		return err
 	}
-	e.doors = append(e.doors, newDoor(http, anyone, e.httpHost))
-	e.opts.TCPPort, e.opts.HTTPPort = portOf(native), portOf(http)
 	ctx, cancel := context.WithTimeout(ctx, e.opts.StartTimeout)
 	defer cancel()
 	began := time.Now()
@@ -176,55 +216,82 @@ func (e *Engine) launch(ctx context.Context) error {
 // its own kill at once, but on a busy machine takes seconds to be gone.
 const orphanTime = 20 * time.Second
 
-func (e *Engine) closeDoors() error {
+// openDoors opens the proxies that were asked for.
+func (e *Engine) openDoors() (err error) {
+	if e.opts.Listen != "" {
+		if e.proxy, err = e.openDoor(e.opts.Listen, nativeProtocol, e.porter(ownerName, e.file.Password)); err != nil {
+			return err
+		}
+	}
+	if e.opts.ListenHTTP != "" {
+		e.httpProxy, err = e.openDoor(e.opts.ListenHTTP, httpProtocol, anyone)
+	}
+	return err
+}
+
+// porter admits one user.
+func (e *Engine) porter(user, password string) func(*net.TCPConn) ([]byte, bool) {
+	return porter{user, password, filepath.Join(e.dataDir(), "metadata")}.admit
+}
+
+// openDoor returns the address at which it listens.
+func (e *Engine) openDoor(address string, protocol byte, admit func(*net.TCPConn) ([]byte, bool)) (string, error) {
+	l, err := listen(address)
+	if err != nil {
+		return "", err
+	}
+	e.doors = append(e.doors, newDoor(l, admit, func(ctx context.Context) (*net.TCPConn, error) {
+		return askSocket(ctx, e.opts.Dir, protocol)
+	}))
+	return l.Addr().String(), nil
+}
+
+// openReader opens the reader's port. Without it the engine serves on: leads are
+// not to wait for those who read them.
+func (e *Engine) openReader() {
+	if !e.reads() {
+		if e.opts.Reader.Listen != "" {
+			e.opts.Log.Error("engine: the port for the reader is not opened, because file() could read every file of this user there", "listen", e.opts.Reader.Listen)
+		}
+		return
+	}
+	var err error
+	if e.readerAddr, err = e.openDoor(e.opts.Reader.Listen, nativeProtocol, e.porter(ReaderName, e.opts.Reader.Password)); err != nil {
+		e.opts.Log.Error("engine: the port for the reader is not opened", "err", err)
+	}
+}
+
+// reads reports whether there is a reader: only where the kernel keeps the engine
+// from files that are none of its own.
+func (e *Engine) reads() bool { return e.opts.Reader.Listen != "" && e.Protection().Unconfined == "" }
+
+// ReaderAddr is where the reader's port listens, or empty.
+func (e *Engine) ReaderAddr() string { return e.readerAddr }
+
+// release closes what launch opened and gives the directory back.
+func (e *Engine) release() error {
 	var errs []error
 	for _, d := range e.doors {
 		errs = append(errs, d.close())
 	}
-	return errors.Join(errs...)
+	if e.socket != nil {
+		errs = append(errs, closeSocket(e.socket, e.opts.Dir))
+	}
+	return errors.Join(append(errs, e.lock.Unlock())...)
 }
 
-// listen takes a port of the loopback interface, any if 0.
-func listen(port int) (net.Listener, error) {
-	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", loopback(port))
+// listen takes a port.
+func listen(address string) (net.Listener, error) {
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("engine: %w: %w; set another port, or stop what uses it", ErrPortBusy, err)
 	}
 	return l, nil
 }
 
-// choosePorts finds two free ports for the child.
-func (e *Engine) choosePorts() error {
-	for _, port := range []*atomic.Int64{&e.native, &e.http} {
-		l, err := listen(0)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = l.Close() }() // after both are found, so that they differ
-		port.Store(int64(portOf(l)))
-	}
-	return nil
-}
-
 func portOf(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }
 
 func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
-
-// nativeHost and httpHost are where the child serves at this moment.
-func (e *Engine) nativeHost() string { return loopback(int(e.native.Load())) }
-func (e *Engine) httpHost() string   { return loopback(int(e.http.Load())) }
-
-// URL is where clickhouse-go connects, with the password. It stays the same
-// over restarts of the child.
-func (e *Engine) URL() string { return e.url("clickhouse", loopback(e.opts.TCPPort)) }
-
-// HTTPURL is the engine's HTTP interface, with the password.
-func (e *Engine) HTTPURL() string { return e.url("http", loopback(e.opts.HTTPPort)) }
-
-func (e *Engine) url(scheme, host string) string {
-	u := url.URL{Scheme: scheme, User: url.UserPassword(userName, e.password), Host: host}
-	return u.String()
-}
 
 // PID is the child's process id at this moment.
 func (e *Engine) PID() int { return int(e.pid.Load()) }
@@ -302,20 +369,20 @@ func (e *Engine) shutdown() error {
 	select {
 	case <-e.child.exited:
 	default:
-		ctx, cancel := context.WithTimeout(context.Background(), e.opts.StopTimeout)
-		defer cancel()
-		kill := withConn(e.url("clickhouse", e.nativeHost()), func(conn clickhouse.Conn) error { return conn.Exec(ctx, stopServing) })
-		if kill == nil {
+		late := time.NewTimer(e.opts.StopTimeout)
+		defer late.Stop()
+		stop := e.child.stop()
+		if stop == nil {
 			select {
 			case <-e.child.exited:
-			case <-ctx.Done():
-				kill = ctx.Err()
+			case <-late.C:
+				stop = context.DeadlineExceeded
 			}
 		}
 		e.child.kill()
-		if kill != nil {
-			e.opts.Log.Warn("engine did not stop by itself, and was killed if it was there", "err", kill, "engine", e.child.failure())
+		if stop != nil {
+			e.opts.Log.Warn("engine did not stop by itself, and was killed if it was there", "err", stop, "engine", e.child.failure())
 		}
 	}
-	return errors.Join(err, e.closeDoors(), e.lock.Unlock())
+	return errors.Join(err, e.release())
 }

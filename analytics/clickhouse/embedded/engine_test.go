@@ -34,8 +34,16 @@ func TestMain(m *testing.M) {
 		switch os.Args[1] {
 		case "clickhouse":
 			os.Exit(embedded.Main(os.Args[2:]))
+		case "clickhouse-refused": // the kernel refuses its loopback interface
+			embedded.RefuseLoopback(syscall.EPERM)
+			os.Exit(embedded.Main(os.Args[2:]))
+		case "clickhouse-unconfined": // the kernel has no Landlock, after all
+			embedded.RefuseConfinement(syscall.EOPNOTSUPP)
+			os.Exit(embedded.Main(os.Args[2:]))
 		case "parent":
 			os.Exit(beParent(os.Args[2]))
+		case "stranger":
+			os.Exit(beStranger(os.Args[2:]))
 		}
 	}
 	os.Exit(m.Run())
@@ -53,12 +61,21 @@ func beParent(dir string) int {
 	return 0
 }
 
-// open connects; change may spoil the options.
+// open connects, by the proxy if there is one; change may spoil the options.
 func open(t *testing.T, e *embedded.Engine, change func(*clickhouse.Options)) clickhouse.Conn {
 	t.Helper()
-	options, err := clickhouse.ParseDSN(e.URL())
+	return openURL(t, e.URL(), e.Dial, change)
+}
+
+// openURL is open with a URL of the engine.
+func openURL(t *testing.T, url string, dial func(context.Context) (*net.TCPConn, error), change func(*clickhouse.Options)) clickhouse.Conn {
+	t.Helper()
+	options, err := clickhouse.ParseDSN(url)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if strings.Contains(url, "@embedded:") {
+		options.DialContext = func(ctx context.Context, _ string) (net.Conn, error) { return dial(ctx) }
 	}
 	if change != nil {
 		change(options)
@@ -115,10 +132,10 @@ func TestIntegrationEngine_Life(t *testing.T) {
 		t.Error(err)
 	}
 	got, ok := embedded.Running(dir)
-	if !ok || got != e.URL() {
-		t.Errorf("running: %q, %v; want %q", got, ok, e.URL())
+	if !ok || got.URL() != e.URL() || got.SQLURL() != e.SQLURL() || got.Protection() != e.Protection() {
+		t.Errorf("running: %q, %v; want %q", got.URL(), ok, e.URL())
 	}
-	for _, name := range []string{"runtime.json", "users.xml", "engine.xml", "engine.log"} {
+	for _, name := range []string{"runtime.json", "users.xml", "engine.xml", "engine.log", "engine.sock"} {
 		info, err := os.Stat(filepath.Join(dir, name))
 		if err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s: %v, %v; want mode 0600", name, info, err)
@@ -133,7 +150,7 @@ func TestIntegrationEngine_Life(t *testing.T) {
 	if alive(pid) {
 		t.Error("the child lives on")
 	}
-	if strings.Contains(log.String(), "killing it") {
+	if strings.Contains(log.String(), "killed") {
 		t.Errorf("it did not stop by itself:\n%s", &log)
 	}
 	if _, ok := embedded.Running(dir); ok {
@@ -283,7 +300,7 @@ func TestIntegrationEngine_Strangers(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	var log strings.Builder
-	e := clickhousetest.StartWith(t, embedded.Options{Dir: dir, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	e := clickhousetest.StartWith(t, embedded.Options{Dir: dir, Log: slog.New(slog.NewTextHandler(&log, nil)), Listen: clickhousetest.AnyPort, ListenHTTP: clickhousetest.AnyPort})
 	refused := func(what, code string, err error) {
 		t.Helper()
 		if err == nil || !strings.Contains(err.Error(), code) {
@@ -391,12 +408,8 @@ func TestIntegrationStart_Faults(t *testing.T) {
 	t.Parallel()
 	lib := clickhousetest.Library(t)
 	dir := t.TempDir()
-	e := clickhousetest.StartWith(t, embedded.Options{Dir: dir})
+	e := clickhousetest.StartWith(t, embedded.Options{Dir: dir, Listen: clickhousetest.AnyPort})
 	u, err := url.Parse(e.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	port, err := strconv.Atoi(u.Port())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -411,8 +424,8 @@ func TestIntegrationStart_Faults(t *testing.T) {
 		names   []string
 	}{
 		"locked":            {embedded.Options{Dir: dir, Library: lib}, embedded.ErrLocked, []string{dir, "data_dir"}},
-		"busy port":         {embedded.Options{TCPPort: port, Library: lib}, embedded.ErrPortBusy, []string{u.Host, "set another port"}},
-		"busy HTTP port":    {embedded.Options{HTTPPort: port, Library: lib}, embedded.ErrPortBusy, []string{u.Host}},
+		"busy port":         {embedded.Options{Listen: u.Host, Library: lib}, embedded.ErrPortBusy, []string{u.Host, "set another port"}},
+		"busy HTTP port":    {embedded.Options{ListenHTTP: u.Host, Library: lib}, embedded.ErrPortBusy, []string{u.Host}},
 		"missing library":   {embedded.Options{Library: missing}, embedded.ErrNoLibrary, []string{missing, "LEADGATE_LIBCHDB"}},
 		"garbage library":   {embedded.Options{Library: file}, embedded.ErrNoLibrary, []string{file, "npm ci"}},
 		"another library":   {embedded.Options{Library: libc(t)}, embedded.ErrNoLibrary, []string{"not an engine library"}},

@@ -16,8 +16,8 @@ import (
 
 // porter admits to the native protocol whom the engine would not refuse.
 type porter struct {
-	password string
-	metadata string // the engine's directory of databases
+	user, password string
+	metadata       string // the engine's directory of databases
 }
 
 const (
@@ -111,9 +111,9 @@ const (
 
 // check returns the packet that refuses the client, or nil.
 func (p porter) check(g greeting) []byte {
-	user := subtle.ConstantTimeCompare([]byte(g.user), []byte(userName))
+	user := subtle.ConstantTimeCompare([]byte(g.user), []byte(p.user))
 	password := subtle.ConstantTimeCompare([]byte(g.password), []byte(p.password))
-	if user&password != 1 {
+	if user&password != 1 || p.password == "" {
 		return refusal(codeAuthenticationFailed, "AUTHENTICATION_FAILED", "Authentication failed: password is incorrect, or there is no user with such name")
 	}
 	switch g.database {

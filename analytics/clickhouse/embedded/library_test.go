@@ -91,7 +91,7 @@ func TestNextPause(t *testing.T) {
 
 func TestTail(t *testing.T) {
 	t.Parallel()
-	var out tail
+	out := newTail()
 	for _, text := range []string{"Logging trace to x\n", strings.Repeat("y", 3*tailBytes), "\n\nlast\n"} {
 		if n, err := out.Write([]byte(text)); n != len(text) || err != nil {
 			t.Errorf("wrote %d, %v", n, err)
