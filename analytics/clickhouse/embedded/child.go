@@ -150,7 +150,7 @@ func (e *Engine) awaitReady(ctx context.Context, c *child) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	answered := make(chan error, 1)
-	go func() { answered <- e.Client.ping(ctx) }()
+	go func() { answered <- e.ping(ctx) }()
 	select {
 	case err := <-answered:
 		if err == nil {

@@ -161,7 +161,7 @@ func (e *Engine) makeDirs() error {
 			return err
 		}
 	}
-	return os.Chmod(e.opts.Dir, 0o700)
+	return os.Chmod(e.opts.Dir, 0o700) //nolint:gosec // a directory
 }
 
 func (e *Engine) dataDir() string { return filepath.Join(e.opts.Dir, "db") }

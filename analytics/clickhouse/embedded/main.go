@@ -173,7 +173,7 @@ func prepare(o childOptions) int {
 	}
 	// The words before the flags, which brought us here, stay as they are.
 	words := slices.Clone(os.Args[:len(os.Args)-len(o.args())])
-	return failed(exitEngine, syscall.Exec(program, append(words, o.args()...), os.Environ()))
+	return failed(exitEngine, syscall.Exec(program, append(words, o.args()...), os.Environ())) //nolint:gosec // ourselves, with our own arguments
 }
 
 // ports are those that the engine is to listen on: in a namespace always the

@@ -89,7 +89,7 @@ func (c Client) Protection() Protection { return c.file.Protection }
 func (e *Engine) tellRuntime(pid int) error {
 	file := e.file
 	file.PID, file.Protection = pid, e.Protection()
-	text, err := json.MarshalIndent(file, "", "  ")
+	text, err := json.MarshalIndent(file, "", "  ") //nolint:gosec // passwords are what the file is for
 	if err != nil {
 		return err
 	}

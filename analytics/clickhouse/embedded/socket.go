@@ -150,7 +150,7 @@ const passTimeout = 5 * time.Second
 func (p *passer) run() {
 	for _, port := range p.ports {
 		for {
-			conn, err := net.Dial("tcp", loopback(port))
+			conn, err := new(net.Dialer).DialContext(context.Background(), "tcp", loopback(port))
 			if err == nil {
 				_ = conn.Close()
 				break
