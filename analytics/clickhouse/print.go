@@ -12,6 +12,8 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/jedib0t/go-pretty/v6/table"
+
+	"github.com/leadgate/leadgate/ingest/redact"
 )
 
 // Format is how Print writes a result.
@@ -19,7 +21,7 @@ type Format string
 
 // The formats.
 const (
-	TSV    Format = "TSV"    // no header; escaped as ClickHouse does; NULL is \N
+	TSV    Format = "TSV"    // no header; escaped so that ClickHouse reads it; NULL is \N
 	JSON   Format = "JSON"   // ClickHouse's {"meta","data","rows"}; large integers and decimals are text
 	Pretty Format = "Pretty" // a table for a person
 )
@@ -40,8 +42,13 @@ var silent = []string{
 	"REVOKE", "SET", "SYSTEM", "TRUNCATE", "UNDROP", "UPDATE", "USE",
 }
 
-// Print runs a statement and writes its result to w, row by row but for
-// Pretty. Args are bound to $1, $2 … or, with clickhouse.Named, to @name.
+// prettyRows is how many rows a table for a person has at most: they are in memory.
+const prettyRows = 10_000
+
+// Print runs a statement and writes its result to w, row by row but for Pretty,
+// which ends after 10,000 rows. Escape sequences and other characters that nobody
+// sees are escaped, and replaced in Pretty: what was sent to us does not steer a
+// terminal. Args are bound to $1, $2 … or, with clickhouse.Named, to @name.
 func (c *Conn) Print(ctx context.Context, w io.Writer, statement string, format Format, args ...any) error {
 	if word, _, _ := strings.Cut(strings.TrimSpace(statement), " "); slices.Contains(silent, strings.ToUpper(word)) {
 		if err := c.Exec(ctx, statement, args...); err != nil {
@@ -49,16 +56,22 @@ func (c *Conn) Print(ctx context.Context, w io.Writer, statement string, format 
 		}
 		return nil
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	rows, err := c.Query(ctx, statement, args...)
 	if err != nil {
 		return c.explain(err)
 	}
-	defer func() { _ = rows.Close() }()
+	defer func() {
+		cancel() // else Close reads to the end what nobody wants
+		_ = rows.Close()
+	}()
 	out := bufio.NewWriter(w)
 	switch format {
 	case TSV:
 		err = printTSV(out, rows)
 	case JSON:
+		out = bufio.NewWriter(redact.NewJSONWriter(w))
 		err = printJSON(out, rows)
 	case Pretty:
 		err = printPretty(out, rows)
@@ -94,7 +107,7 @@ func printTSV(w *bufio.Writer, rows driver.Rows) error {
 			case nil:
 				_, _ = w.WriteString(`\N`)
 			case string:
-				_, _ = tsvEscapes.WriteString(w, cell)
+				_, _ = w.WriteString(hexed(tsvEscapes.Replace(cell)))
 			default:
 				_, _ = w.WriteString(text(cell, false))
 			}
@@ -142,6 +155,9 @@ func printJSON(w *bufio.Writer, rows driver.Rows) error {
 	return err
 }
 
+// errMoreRows ends a table for a person.
+var errMoreRows = errors.New("there are more rows")
+
 func printPretty(w *bufio.Writer, rows driver.Rows) error {
 	names := rows.Columns()
 	t := table.NewWriter()
@@ -149,29 +165,34 @@ func printPretty(w *bufio.Writer, rows driver.Rows) error {
 	t.Style().Format.Header = 0 // names as they are
 	header := make(table.Row, len(names))
 	for i, name := range names {
-		header[i] = name
+		header[i] = redact.Line(name)
 	}
 	t.AppendHeader(header)
 	n := 0
 	err := each(rows, func(cells []any) error {
+		if n == prettyRows {
+			return errMoreRows
+		}
 		row := make(table.Row, len(cells))
 		for i, cell := range cells {
 			switch cell := cell.(type) {
 			case int8, int16, int32, int64, int, uint8, uint16, uint32, uint64, float32, float64:
 				row[i] = cell // kept as a number, so that it stands to the right
 			default:
-				row[i] = text(cell, false)
+				row[i] = redact.Text(text(cell, false))
 			}
 		}
 		t.AppendRow(row)
 		n++
 		return nil
 	})
-	if err != nil {
-		return err
-	}
 	unit := "rows"
-	if n == 1 {
+	switch {
+	case errors.Is(err, errMoreRows):
+		unit = "rows, and there are more: --format TSV or JSON writes all"
+	case err != nil:
+		return err
+	case n == 1:
 		unit = "row"
 	}
 	_, err = fmt.Fprintf(w, "%s\n%d %s\n", t.Render(), n, unit)

@@ -9,8 +9,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/leadgate/leadgate/ingest/redact"
 )
 
 // scanner makes a place for one row's values.
@@ -100,12 +104,41 @@ func decimalScale(typeName string) int32 {
 	return int32(n)
 }
 
-// What ClickHouse escapes in TSV, and in the quoted strings inside lists.
+// What ClickHouse escapes in TSV, and in the quoted strings inside lists; see hexed
+// for the rest.
 var (
 	tsvEscapes   = strings.NewReplacer(escapes...)
 	quoteEscapes = strings.NewReplacer(append(escapes, "'", `\'`)...)
 	escapes      = []string{"\\", `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`, "\x00", `\0`, "\b", `\b`, "\f", `\f`}
 )
+
+// hexed writes the bytes of what nobody sees, and of what is not UTF-8, as \xHH,
+// which ClickHouse reads as those bytes: escape sequences do not reach a terminal.
+func hexed(s string) string {
+	i := strings.IndexFunc(s, unseen)
+	if i < 0 {
+		return s
+	}
+	out := append(make([]byte, 0, len(s)+16), s[:i]...)
+	for i < len(s) {
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if !unseen(r) {
+			out = append(out, s[i:i+size]...)
+		} else {
+			for _, b := range []byte(s[i : i+size]) {
+				out = fmt.Appendf(out, `\x%02X`, b)
+			}
+		}
+		i += size
+	}
+	return string(out)
+}
+
+// unseen reports whether r is not to be shown; utf8.RuneError may stand for what
+// is not UTF-8.
+func unseen(r rune) bool {
+	return r == utf8.RuneError || !redact.Visible(r) && !unicode.Is(unicode.Zs, r)
+}
 
 // text writes a value the way ClickHouse writes it in TSV; inside lists and
 // maps, strings are quoted.
@@ -115,7 +148,7 @@ func text(v any, quoted bool) string {
 		return "NULL"
 	case string:
 		if quoted {
-			return "'" + quoteEscapes.Replace(v) + "'"
+			return "'" + hexed(quoteEscapes.Replace(v)) + "'"
 		}
 		return v
 	case float64:

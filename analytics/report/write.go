@@ -9,12 +9,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/leadgate/leadgate/ingest"
+	"github.com/leadgate/leadgate/ingest/redact"
 )
 
 // Write writes r to w in one of Formats.
@@ -37,7 +37,7 @@ const unknownText = "–"
 func WriteTable(w io.Writer, r Report) error {
 	var out bytes.Buffer
 	q := r.Query
-	fmt.Fprintf(&out, "Cost per lead from %s to %s (%s), workspace %s\n", q.From, q.To, q.TZ, printable(q.Workspace))
+	fmt.Fprintf(&out, "Cost per lead from %s to %s (%s), workspace %s\n", q.From, q.To, q.TZ, redact.Line(q.Workspace))
 	currency := "no costs"
 	if q.Currency != nil {
 		currency = "in " + *q.Currency
@@ -79,7 +79,7 @@ func WriteTable(w io.Writer, r Report) error {
 		out.WriteString("\n")
 	}
 	for _, note := range r.Notes {
-		fmt.Fprintf(&out, "* %s\n", printable(note))
+		fmt.Fprintf(&out, "* %s\n", redact.Line(note))
 	}
 	_, err := out.WriteTo(w)
 	return err
@@ -96,7 +96,7 @@ func cells(texts []string) table.Row {
 func tableCells(r Row) []string {
 	out := make([]string, 0, len(r.Keys)+len(Measures))
 	for _, key := range r.Keys {
-		out = append(out, printable(key))
+		out = append(out, redact.Line(key))
 	}
 	out = append(out, r.measures(4)...)
 	for i := range out {
@@ -105,16 +105,6 @@ func tableCells(r Row) []string {
 		}
 	}
 	return out
-}
-
-// printable keeps what was sent to us from steering a terminal.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '\uFFFD'
-		}
-		return r
-	}, s)
 }
 
 // measures returns the texts of Measures, "" where unknown, the rate with
@@ -137,8 +127,8 @@ func (r Row) measures(rateDecimals int) []string {
 }
 
 // WriteCSV writes a header and the rows as RFC 4180 says; NULL is empty. Sums
-// and notes are left out. A key that a spreadsheet would run as a formula gets
-// an apostrophe in front.
+// and notes are left out. What nobody sees of a key is replaced, and a key that a
+// spreadsheet would run as a formula gets an apostrophe in front.
 func WriteCSV(w io.Writer, r Report) error {
 	out := csv.NewWriter(w)
 	out.UseCRLF = true
@@ -148,7 +138,7 @@ func WriteCSV(w io.Writer, r Report) error {
 	for _, row := range r.Rows {
 		record := make([]string, 0, len(r.Columns))
 		for _, key := range row.Keys {
-			record = append(record, noFormula(key))
+			record = append(record, noFormula(redact.Line(key)))
 		}
 		if err := out.Write(append(record, row.measures(-1)...)); err != nil {
 			return err
@@ -160,7 +150,7 @@ func WriteCSV(w io.Writer, r Report) error {
 
 // noFormula follows https://owasp.org/www-community/attacks/CSV_Injection.
 func noFormula(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r\n", rune(s[0])) {
+	if strings.IndexFunc(s, func(r rune) bool { return strings.ContainsRune("=+-@＝＋－＠", r) }) == 0 {
 		return "'" + s
 	}
 	return s
@@ -177,7 +167,7 @@ func WriteJSON(w io.Writer, r Report) error {
 	if notes == nil {
 		notes = []string{}
 	}
-	enc := json.NewEncoder(w)
+	enc := json.NewEncoder(redact.NewJSONWriter(w))
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	return enc.Encode(struct {

@@ -41,6 +41,10 @@ func listPackages(t *testing.T) []listed {
 	return packages
 }
 
+// leaves may be imported by every package but ingest itself; they import nothing
+// of ours but that. The list is closed (design, the import law).
+var leaves = []string{"ingest/durable", "ingest/identity", "ingest/redact", "ingest/retry"}
+
 // allowed tells which of our own rooms a room may import.
 func allowed(from, to string) bool {
 	top, _, _ := strings.Cut(from, "/")
@@ -50,6 +54,10 @@ func allowed(from, to string) bool {
 	case from == "ingest":
 		return false
 	case to == "ingest":
+		return true
+	case slices.Contains(leaves, from):
+		return false
+	case slices.Contains(leaves, to):
 		return true
 	case top == "ingest":
 		return false
@@ -78,8 +86,8 @@ func TestImports_FollowTheLaw(t *testing.T) {
 			if ours && !allowed(from, to) {
 				t.Errorf("%s must not import %s", from, to)
 			}
-			if from == "ingest" && !ours && !standard[imported] {
-				t.Errorf("ingest imports %s: only the standard library is allowed", imported)
+			if (from == "ingest" || slices.Contains(leaves, from)) && !ours && !standard[imported] {
+				t.Errorf("%s imports %s: only the standard library is allowed", from, imported)
 			}
 			// See schema.fill.
 			if imported == "text/template" || imported == "html/template" {
