@@ -171,7 +171,10 @@ func (c *Conn) explain(err error) error {
 const (
 	codeUnknownTable         = 60
 	codeUnknownDatabase      = 81
+	codeReadOnly             = 164
 	codeWrongPassword        = 193
 	codeRequiredPassword     = 194
+	codeSettingConstraint    = 452
+	codeAccessDenied         = 497
 	codeAuthenticationFailed = 516
 )

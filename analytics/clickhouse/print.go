@@ -50,7 +50,7 @@ const prettyRows = 10_000
 // sees are escaped, and replaced in Pretty: what was sent to us does not steer a
 // terminal. Args are bound to $1, $2 … or, with clickhouse.Named, to @name.
 func (c *Conn) Print(ctx context.Context, w io.Writer, statement string, format Format, args ...any) error {
-	if word, _, _ := strings.Cut(strings.TrimSpace(statement), " "); slices.Contains(silent, strings.ToUpper(word)) {
+	if slices.Contains(silent, firstWord(statement)) {
 		if err := c.Exec(ctx, statement, args...); err != nil {
 			return c.explain(err)
 		}

@@ -3,9 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"io"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -14,6 +11,7 @@ import (
 
 	"github.com/leadgate/leadgate/analytics/clickhouse"
 	"github.com/leadgate/leadgate/ingest"
+	"github.com/leadgate/leadgate/ingest/redact"
 )
 
 func (a *app) deliveriesCommand() *cobra.Command {
@@ -60,7 +58,7 @@ func (a *app) listCommand(short, example string, fixed ingest.Verdict) *cobra.Co
 				if err != nil {
 					return err
 				}
-				return printDeliveries(a.stdout, list, filter.Limit, format)
+				return a.printDeliveries(list, filter.Limit, format)
 			})
 		},
 	}
@@ -97,9 +95,9 @@ func newTable() table.Writer {
 	return t
 }
 
-func printDeliveries(w io.Writer, list []clickhouse.StoredDelivery, limit int, format string) error {
+func (a *app) printDeliveries(list []clickhouse.StoredDelivery, limit int, format string) error {
 	if format == "json" {
-		enc := json.NewEncoder(w)
+		enc := json.NewEncoder(a.jsonOut())
 		for _, d := range list {
 			if err := enc.Encode(d); err != nil {
 				return err
@@ -110,52 +108,11 @@ func printDeliveries(w io.Writer, list []clickhouse.StoredDelivery, limit int, f
 	t := newTable()
 	t.AppendHeader(table.Row{"delivery", "received (UTC)", "source", "verdict", "events", "bytes", "reason"})
 	for _, d := range list {
-		t.AppendRow(table.Row{d.ID, d.ReceivedAt.UTC().Format(time.DateTime), d.Source, d.Verdict, d.Events, d.BodyBytes, d.Reason})
+		t.AppendRow(table.Row{d.ID, d.ReceivedAt.UTC().Format(time.DateTime), d.Source, d.Verdict, d.Events, d.BodyBytes, redact.Line(d.Reason)})
 	}
-	fmt.Fprintln(w, t.Render())
+	fmt.Fprintln(a.stdout, t.Render())
 	if len(list) == limit && limit > 0 {
-		fmt.Fprintf(w, "there may be more: --before %s\n", list[len(list)-1].ID)
+		fmt.Fprintf(a.stdout, "there may be more: --before %s\n", list[len(list)-1].ID)
 	}
 	return nil
-}
-
-func (a *app) showCommand(example string) *cobra.Command {
-	return &cobra.Command{
-		Use: "show ID", Short: "Show one delivery with its raw request, personal data included",
-		Example: "  " + example, Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withStore(cmd.Context(), func(s *Settings, conn *clickhouse.Conn) error {
-				stored, raw, err := conn.Delivery(cmd.Context(), args[0])
-				if err != nil {
-					return err
-				}
-				fmt.Fprintf(a.stdout, "delivery  %s\nsource    %s\nreceived  %s\nverdict   %s\nevents    %d\n", stored.ID, stored.Source,
-					stored.ReceivedAt.UTC().Format(time.RFC3339Nano), stored.Verdict, stored.Events)
-				if stored.Reason != "" {
-					fmt.Fprintf(a.stdout, "reason    %s\n", stored.Reason)
-				}
-				if raw == nil {
-					fmt.Fprintf(a.stdout, "\nthe raw request is not kept any more (deliveries.raw_retention %v)\n", s.Deliveries.RawRetention)
-					return nil
-				}
-				return printRequest(a.stdout, raw)
-			})
-		},
-	}
-}
-
-// printRequest writes a delivery as the request it was, but for credentials.
-func printRequest(w io.Writer, d *ingest.Delivery) error {
-	fmt.Fprintf(w, "from      %s\n\n%s %s\n", d.RemoteAddr, d.Method, d.URL)
-	for _, key := range slices.Sorted(maps.Keys(d.Header)) {
-		for _, value := range d.Header[key] {
-			fmt.Fprintf(w, "%s: %s\n", key, value)
-		}
-	}
-	fmt.Fprintln(w)
-	if _, err := w.Write(d.Body); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintln(w)
-	return err
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/leadgate/leadgate/analytics/clickhouse/embedded"
 	"github.com/leadgate/leadgate/analytics/schema"
+	"github.com/leadgate/leadgate/ingest/redact"
 )
 
 func (a *app) doctorCommand() *cobra.Command {
@@ -231,7 +232,7 @@ func (d *doctor) print(w io.Writer) error {
 		if f.state == "fault" {
 			faults++
 		}
-		t.AppendRow(table.Row{f.state, f.subject, f.seen, f.remedy})
+		t.AppendRow(table.Row{f.state, redact.Line(f.subject), redact.Text(f.seen), redact.Text(f.remedy)})
 	}
 	fmt.Fprintln(w, t.Render())
 	if faults > 0 {

@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/leadgate/leadgate/ingest/redact"
 	"github.com/leadgate/leadgate/sources/costs"
 )
 
@@ -181,7 +182,7 @@ func (a *app) sendRecords(ctx context.Context, door *door, path string, records 
 
 // progress is a bar on a terminal, and nothing elsewhere.
 func (a *app) progress(total int64, options ...progressbar.Option) *progressbar.ProgressBar {
-	file, ok := a.stderr.(*os.File)
+	file, ok := a.rawStderr.(*os.File)
 	var out io.Writer = file
 	if !ok || !term.IsTerminal(int(file.Fd())) {
 		out = io.Discard
@@ -276,10 +277,10 @@ func refusal(status int, body []byte) error {
 	}
 	lines := make([]string, 0, len(answer.Error.Fields))
 	for field, reason := range answer.Error.Fields {
-		lines = append(lines, "  "+field+": "+reason)
+		lines = append(lines, "  "+redact.Line(field)+": "+redact.Line(reason))
 	}
 	slices.SortFunc(lines, naturalOrder)
-	return errors.New(strings.Join(append([]string{answer.Error.Message}, lines...), "\n"))
+	return errors.New(strings.Join(append([]string{redact.Line(answer.Error.Message)}, lines...), "\n"))
 }
 
 // naturalOrder puts "line 9" before "line 10".

@@ -85,7 +85,7 @@ type inspectedAnswer struct {
 }
 
 func (a *app) inspect(ctx context.Context, in *inspector, files []string) error {
-	enc := json.NewEncoder(a.stdout)
+	enc := json.NewEncoder(a.jsonOut())
 	enc.SetEscapeHTML(false)
 	var unread []error
 	for _, file := range files {

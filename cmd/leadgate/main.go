@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/leadgate/leadgate/analytics/clickhouse/embedded"
+	"github.com/leadgate/leadgate/ingest/redact"
 )
 
 // version is set by the linker.
@@ -41,22 +42,24 @@ func (silent) Printf(context.Context, string, ...any) {}
 // run executes one command line and returns its exit code: 0 done, 1 failed,
 // 2 not understood.
 func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	app := &app{environ: environ, stdin: stdin, stdout: stdout, stderr: stderr}
+	out, errs := redact.NewWriter(stdout), redact.NewWriter(stderr)
+	app := &app{environ: environ, stdin: stdin, stdout: out, stderr: errs, rawStdout: stdout, rawStderr: stderr}
 	root := app.rootCommand()
 	root.SetArgs(args)
 	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetOut(out)
+	root.SetErr(errs)
 	err := root.ExecuteContext(ctx)
+	err = errors.Join(err, out.Flush())
 	var usage usageError
 	var problems Problems
 	switch {
 	case err == nil:
 		return 0
 	case errors.As(err, &problems):
-		fmt.Fprintln(stderr, problems.Error())
+		fmt.Fprintln(errs, problems.Error())
 	default:
-		fmt.Fprintln(stderr, "leadgate: "+err.Error())
+		fmt.Fprintln(errs, "leadgate: "+err.Error())
 	}
 	if errors.As(err, &usage) {
 		return 2

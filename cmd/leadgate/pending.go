@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/leadgate/leadgate/ingest/pending"
+	"github.com/leadgate/leadgate/ingest/redact"
 )
 
 func (a *app) pendingCommand() *cobra.Command {
@@ -51,7 +52,7 @@ is due first stands first. It may run beside the gateway.`,
 }
 
 func (a *app) pendingJSON(tasks []pending.Task, limit int) error {
-	enc := json.NewEncoder(a.stdout)
+	enc := json.NewEncoder(a.jsonOut())
 	enc.SetEscapeHTML(false)
 	for i := range tasks {
 		if limit > 0 && i == limit {
@@ -67,7 +68,7 @@ func (a *app) pendingJSON(tasks []pending.Task, limit int) error {
 func (a *app) printPending(tasks []pending.Task, states []pending.SourceState, limit int) error {
 	for _, s := range states {
 		if !s.Refused.IsZero() {
-			fmt.Fprintf(a.stdout, "%s: the platform refuses the token since %s: %s\n", s.Source, s.Refused.UTC().Format(time.DateTime), s.Text)
+			fmt.Fprintf(a.stdout, "%s: the platform refuses the token since %s: %s\n", s.Source, s.Refused.UTC().Format(time.DateTime), redact.Line(s.Text))
 		}
 	}
 	if len(tasks) == 0 {
@@ -86,8 +87,8 @@ func (a *app) printPending(tasks []pending.Task, states []pending.SourceState, l
 			why = string(task.Problem) + ": " + why
 		}
 		t.AppendRow(table.Row{
-			task.Due.UTC().Format(time.DateTime), task.Source, task.Ref.Kind, task.Ref.ID,
-			task.Saved.UTC().Format(time.DateTime), task.Attempts, why,
+			task.Due.UTC().Format(time.DateTime), task.Source, redact.Line(task.Ref.Kind), redact.Line(task.Ref.ID),
+			task.Saved.UTC().Format(time.DateTime), task.Attempts, redact.Line(why),
 		})
 	}
 	fmt.Fprintln(a.stdout, t.Render())

@@ -17,7 +17,7 @@ func TestIntegration_PoisonRowIsIsolated(t *testing.T) {
 	// A long flush interval brings them all into one batch.
 	p := serve(t, t.TempDir(), "limits: {per_address: \"\", per_source: \"\"}\ndrain: {flush_interval: 2s}\n")
 	for _, table := range []string{"leads_log", "touches_log"} {
-		p.run("sql", "ALTER TABLE "+table+" ADD CONSTRAINT no_poison CHECK utm_campaign != 'poison'")
+		p.run("sql", "--write", "--yes", "ALTER TABLE "+table+" ADD CONSTRAINT no_poison CHECK utm_campaign != 'poison'")
 	}
 	const n = 60
 	poisoned := map[int]bool{0: true, 17: true, 18: true, n - 1: true}
@@ -62,7 +62,7 @@ func TestIntegration_PoisonRowIsIsolated(t *testing.T) {
 	p.counted()
 	ask(leads, "57\t57\t0")
 	for _, table := range []string{"leads_log", "touches_log"} {
-		p.run("sql", "ALTER TABLE "+table+" DROP CONSTRAINT no_poison")
+		p.run("sql", "--write", "--yes", "ALTER TABLE "+table+" DROP CONSTRAINT no_poison")
 	}
 	for range 2 { // a second replay changes nothing
 		p.run("quarantine", "replay")

@@ -16,6 +16,7 @@ import (
 	"github.com/leadgate/leadgate/analytics/clickhouse"
 	"github.com/leadgate/leadgate/ingest"
 	"github.com/leadgate/leadgate/ingest/journal"
+	"github.com/leadgate/leadgate/ingest/redact"
 )
 
 const reconcileHelp = `Reconcile compares, for what was received between two times,
@@ -182,7 +183,7 @@ var errDifferent = errors.New("there are differences")
 
 func (a *app) printComparisons(list []clickhouse.Comparison, format string) error {
 	if format == "json" {
-		encoder := json.NewEncoder(a.stdout)
+		encoder := json.NewEncoder(a.jsonOut())
 		encoder.SetIndent("", "  ")
 		if err := encoder.Encode(map[string]any{"comparisons": list, "differences": differences(list)}); err != nil {
 			return err
@@ -193,10 +194,10 @@ func (a *app) printComparisons(list []clickhouse.Comparison, format string) erro
 		for _, c := range list {
 			var examples []string
 			for _, id := range c.MissingIDs {
-				examples = append(examples, "missing "+id)
+				examples = append(examples, "missing "+redact.Line(id))
 			}
 			for _, id := range c.ExtraIDs {
-				examples = append(examples, "extra "+id)
+				examples = append(examples, "extra "+redact.Line(id))
 			}
 			t.AppendRow(table.Row{c.What, c.Expected, c.Found, c.Missing, c.Extra, strings.Join(examples, "\n")})
 		}

@@ -172,7 +172,7 @@ func TestIntegration_ReplayAndReconcile(t *testing.T) {
 
 	// Raw bytes that are gone are told of and disturb nothing.
 	id := p.sql("SELECT min(delivery_id) FROM deliveries")
-	p.sql("ALTER TABLE raw_log DELETE WHERE delivery_id = '" + id + "' SETTINGS mutations_sync = 2")
+	p.run("sql", "--write", "--yes", "ALTER TABLE raw_log DELETE WHERE delivery_id = '"+id+"' SETTINGS mutations_sync = 2")
 	if out := p.run(append([]string{"deliveries", "replay"}, day...)...); !strings.Contains(out, "31 deliveries match") ||
 		!strings.Contains(out, id+": its raw bytes have expired") || !strings.Contains(out, "30 are replayed") {
 		t.Errorf("with expired bytes: %s", out)
@@ -193,7 +193,7 @@ func TestIntegration_ReplayAndReconcile(t *testing.T) {
 	if after := picture(); after != before {
 		t.Errorf("before\n%s\nafter\n%s", before, after)
 	}
-	p.sql("ALTER TABLE leads_log DELETE WHERE external_id = 'p7' SETTINGS mutations_sync = 2")
+	p.run("sql", "--write", "--yes", "ALTER TABLE leads_log DELETE WHERE external_id = 'p7' SETTINGS mutations_sync = 2")
 	code, out := p.exit(append([]string{"reconcile", "--format", "json"}, day...)...)
 	var found struct {
 		Comparisons []clickhouse.Comparison

@@ -11,14 +11,18 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/leadgate/leadgate/ingest/redact"
 )
 
 // app is what all commands share.
 type app struct {
 	environ        []string
 	stdin          io.Reader
-	stdout, stderr io.Writer
-	configPath     string
+	stdout, stderr io.Writer // what could steer a terminal is replaced
+	// What stdout and stderr write to: for exact bytes, and for progress bars.
+	rawStdout, rawStderr io.Writer
+	configPath           string
 }
 
 func (a *app) rootCommand() *cobra.Command {
@@ -74,6 +78,9 @@ func group(use, short string, children ...*cobra.Command) *cobra.Command {
 	return cmd
 }
 
+// jsonOut is standard output for JSON, which escapes what could steer a terminal.
+func (a *app) jsonOut() io.Writer { return redact.NewJSONWriter(a.stdout) }
+
 func (a *app) getenv(name string) string {
 	// The last entry wins, as in os/exec.
 	for _, entry := range slices.Backward(a.environ) {
@@ -98,7 +105,7 @@ func (a *app) logger(config LogConfig) *slog.Logger {
 	_ = level.UnmarshalText([]byte(config.Level)) // checked with the configuration
 	options := &slog.HandlerOptions{Level: level}
 	if config.Format == "json" {
-		return slog.New(slog.NewJSONHandler(a.stderr, options))
+		return slog.New(slog.NewJSONHandler(redact.NewJSONWriter(a.stderr), options))
 	}
 	return slog.New(slog.NewTextHandler(a.stderr, options))
 }

@@ -1,30 +1,116 @@
 package main
 
 import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/leadgate/leadgate/analytics/clickhouse"
 )
 
+const sqlHelp = `Sql runs one statement against the configured ClickHouse or the embedded engine,
+whether the gateway runs or not. Read the views, which show each event once:
+leads, touches, costs, statuses, deliveries, contacts, submissions.
+
+It only reads, within bounds of memory, time and threads that the statement cannot
+lift; --write lifts both, and asks first. Ctrl-C cancels the statement.
+
+Characters that could steer a terminal are escaped, as \xHH in TSV and \uHHHH in
+JSON, which loses nothing; Pretty shows a replacement.`
+
 func (a *app) sqlCommand() *cobra.Command {
 	var format string
+	var write, yes bool
 	cmd := &cobra.Command{
-		Use: "sql QUERY", Short: "Ask the store in SQL", Args: cobra.ExactArgs(1),
-		Long: `Sql runs one statement against the configured ClickHouse or the embedded engine,
-whether the gateway runs or not. Read the views, which show each event once:
-leads, touches, costs, statuses, deliveries, contacts, submissions.`,
+		Use: "sql QUERY", Short: "Ask the store in SQL", Args: cobra.ExactArgs(1), Long: sqlHelp,
 		Example: `  leadgate sql "SELECT channel, count() FROM leads WHERE verdict = 'unique' GROUP BY channel"
-  leadgate sql "SELECT * FROM costs" --format JSON`,
+  leadgate sql "SELECT * FROM costs" --format JSON
+  leadgate sql --write "ALTER TABLE contacts_log DELETE WHERE email = 'kim@example.com'"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			parsed, err := clickhouse.ParseFormat(format)
-			if err != nil {
+			switch {
+			case err != nil:
 				return usageError{err}
+			case yes && !write:
+				return usageError{errors.New("--yes confirms --write, which is not given")}
+			case write && !yes && !isTerminal(a.stdin):
+				return usageError{errors.New("--write asks before it changes anything, and standard input is no terminal: add --yes")}
 			}
-			return a.withStore(cmd.Context(), func(_ *Settings, conn *clickhouse.Conn) error {
-				return conn.Print(cmd.Context(), a.stdout, args[0], parsed)
-			})
+			ctx, release := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer release()
+			return a.sql(ctx, args[0], parsed, write, yes)
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", "Pretty", "TSV, JSON or Pretty")
+	cmd.Flags().BoolVar(&write, "write", false, "let the statement change the store, without bounds")
+	cmd.Flags().BoolVar(&yes, "yes", false, "with --write: do not ask")
 	return cmd
+}
+
+func (a *app) sql(ctx context.Context, statement string, format clickhouse.Format, write, yes bool) error {
+	return a.withStore(ctx, func(s *Settings, conn *clickhouse.Conn) error {
+		if !write {
+			return readOnly(ctx, conn, func(ctx context.Context) error {
+				if err := clickhouse.MustRead(statement); err != nil {
+					return err
+				}
+				return conn.Print(ctx, a.stdout, statement, format)
+			})
+		}
+		where := "the ClickHouse at " + conn.Address()
+		if s.ClickHouseURL == "" {
+			where = "the embedded ClickHouse of " + s.DataDir
+		}
+		fmt.Fprintf(a.stderr, "this may change database %s in %s\n", conn.Database(), where)
+		if !yes {
+			if err := a.confirm(); err != nil {
+				return err
+			}
+		}
+		return conn.Print(ctx, a.stdout, statement, format)
+	})
+}
+
+// readOnly runs f so that its statements change nothing.
+func readOnly(ctx context.Context, conn *clickhouse.Conn, f func(context.Context) error) error {
+	reading, err := conn.ReadOnly(ctx)
+	if err != nil {
+		return err
+	}
+	err = f(reading)
+	switch {
+	case ctx.Err() != nil && err != nil:
+		return errors.New("cancelled")
+	case clickhouse.RefusedAsReadOnly(err):
+		return fmt.Errorf("%w\nsql only reads, within bounds: --write lets a statement change the store, or set what it wants", err)
+	}
+	return err
+}
+
+// confirm asks the person at the terminal.
+func (a *app) confirm() error {
+	fmt.Fprint(a.stderr, "type yes to go on: ")
+	line, err := bufio.NewReader(a.stdin).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if strings.TrimSpace(line) != "yes" {
+		return errors.New("nothing was done")
+	}
+	return nil
+}
+
+// isTerminal reports whether a person is at the other end of a standard stream.
+func isTerminal(stream any) bool {
+	file, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
 }

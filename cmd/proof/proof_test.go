@@ -141,7 +141,7 @@ func TestIntegration_TheCheckNotices(t *testing.T) {
 			func(r *result) bool { return r.Lost > 1 },
 		},
 	} {
-		if _, err := w.run(ctx, "sql", step.statement, "--format", "TSV"); err != nil {
+		if _, err := w.run(ctx, "sql", "--write", "--yes", step.statement); err != nil {
 			t.Fatalf("%s: %v", step.what, err)
 		}
 		if r := found(step.what); !step.noticed(r) {
