@@ -93,6 +93,16 @@ func (p *proxied) testClient(t *testing.T) {
 	if r := p.post(t, p.from(t, "127.0.0.6"), target, strings.NewReader("x"), forgeries...); r.StatusCode != http.StatusTooManyRequests || r.Header.Get("Retry-After") == "" {
 		t.Errorf("an address that is over its limit: %d %s", r.StatusCode, r.body)
 	}
+	// Who asks for the proxy's own fields to be dropped is no less known.
+	if got := p.exchange(t, "POST /in/landing?dropped HTTP/1.1\r\nHost: "+proxyHost+"\r\nConnection: close, X-Forwarded-For, X-Forwarded-Host, X-Forwarded-Proto\r\n"+
+		"Content-Length: 5\r\n\r\nhello"); fmt.Sprint(got) != "[200]" {
+		t.Errorf("fields of the connection: %v", got)
+	}
+	for _, d := range p.journal.deliveries(t)[1:] {
+		if want := "https://" + proxyHost + "/in/landing?dropped"; d.RemoteAddr != "127.0.0.10" || d.URL != want {
+			t.Errorf("came from %s by %s, want 127.0.0.10 and %s", d.RemoteAddr, d.URL, want)
+		}
+	}
 	if len(p.Forwarders()) != 0 {
 		t.Errorf("a trusted proxy is warned of: %v", p.Forwarders())
 	}
