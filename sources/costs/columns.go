@@ -68,8 +68,14 @@ func columnsFrom(list []names) map[string]use {
 
 var headerMarks = strings.NewReplacer("_", " ", "’", "'", "\u00a0", " ", "\u202f", " ", "ё", "е", "*", "")
 
+// maxHeaderName bounds the header cells that can name a column, in bytes.
+const maxHeaderName = 512
+
 // headerName returns a header cell in the form of the tables above.
 func headerName(cell string) string {
+	if len(cell) > maxHeaderName {
+		return ""
+	}
 	name := headerMarks.Replace(strings.ToLower(norm.NFC.String(cell)))
 	return strings.TrimPrefix(strings.TrimSuffix(strings.Join(strings.Fields(name), " "), "."), "ga:")
 }

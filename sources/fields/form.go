@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/leadgate/leadgate/ingest"
 	"github.com/leadgate/leadgate/sources/normalize"
@@ -195,12 +196,19 @@ func tagOf(role Role, name string) string {
 	return name
 }
 
-func cleaned(values []string) []string {
-	clean := make([]string, len(values))
-	for i, value := range values {
-		clean[i] = normalize.Text(value, len(value))
+// several returns the answers to one question as a JSON array, as many of them as
+// are stored.
+func several(values []string) (string, error) {
+	clean, runes := make([]string, 0, len(values)), 0
+	for _, value := range values {
+		text := normalize.Text(value, normalize.MaxAnswer)
+		clean = append(clean, text)
+		if runes += utf8.RuneCountInString(text); runes > normalize.MaxAnswer {
+			break
+		}
 	}
-	return clean
+	text, err := json.Marshal(clean)
+	return string(text), err
 }
 
 func truthy(value string) bool {
@@ -228,20 +236,28 @@ func (f *Form) answer(field Field) {
 	}
 	text := values[0]
 	if len(values) > 1 {
-		list, err := json.Marshal(cleaned(values))
+		joined, err := several(values)
 		if err != nil {
 			return // strings always marshal
 		}
-		text = string(list)
+		text = joined
 	}
 	if _, ok := answers[name]; !ok {
 		answers[name] = text
 	}
 }
 
+// maxName bounds the names of people, in bytes: far more than is stored of them.
+const maxName = 4 << 10
+
 // joinNames mends what languages mean by "name": beside a first name it is
 // the last one, beside a last name the first (French nom, Italian nome).
 func joinNames(p *ingest.Person) {
+	for _, name := range [...]*string{&p.Name, &p.FirstName, &p.LastName} {
+		if len(*name) > maxName {
+			*name = strings.ToValidUTF8((*name)[:maxName], "")
+		}
+	}
 	contains := func(part string) bool {
 		return strings.Contains(strings.ToLower(p.Name), strings.ToLower(part))
 	}
@@ -266,6 +282,9 @@ func (f *Form) counts(name string) bool {
 	return true
 }
 
+// keyBudget is how many bytes of a form are brought to NFC for its key.
+const keyBudget = 64 << 10
+
 // Key returns what the form is counted by: the sender's id, else a hash of
 // its fields within the hour of receipt, so that a second press of the button
 // is no second lead. The addresses of the page are not part of it.
@@ -273,11 +292,22 @@ func (f *Form) Key(received time.Time) string {
 	if id := normalize.Line(f.ID, 255); id != "" {
 		return id
 	}
-	parts := make([]string, 0, len(f.sent)+1)
+	parts, budget := make([]string, 0, len(f.sent)+1), keyBudget
 	for _, field := range f.sent {
-		if len(field.Values) > 0 && f.counts(field.Name) {
-			parts = append(parts, field.Name+"\x00"+strings.Join(cleaned(field.Values), "\x00"))
+		if len(field.Values) == 0 || !f.counts(field.Name) {
+			continue
 		}
+		part := field.Name
+		if len(field.Values) == 1 {
+			part += "\x00" + normalize.Whole(field.Values[0], &budget)
+		} else {
+			clean := make([]string, len(field.Values))
+			for i, value := range field.Values {
+				clean[i] = normalize.Whole(value, &budget)
+			}
+			part += "\x00" + strings.Join(clean, "\x00")
+		}
+		parts = append(parts, part)
 	}
 	slices.Sort(parts)
 	return "hash:" + ingest.Digest(append(parts, received.UTC().Truncate(time.Hour).Format(time.RFC3339))...)

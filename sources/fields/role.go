@@ -133,6 +133,10 @@ var roles = func() map[string]Role {
 	return table
 }()
 
+// maxSpelling bounds the names that can mean something, in bytes, however they are
+// spelt.
+const maxSpelling = 1 << 10
+
 // maxDepth bounds how many prefixes are taken off a name.
 const maxDepth = 4
 
@@ -141,6 +145,12 @@ const maxDepth = 4
 // "fields[email]" and "contact.email" are all an e-mail. A name that starts
 // with an underscore steers the form.
 func RoleOf(name string) Role {
+	if len(name) > maxSpelling {
+		if strings.HasPrefix(name, "_") {
+			return Control
+		}
+		return Answer
+	}
 	folded := fold(name)
 	if strings.HasPrefix(name, "_") {
 		switch folded {

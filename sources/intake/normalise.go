@@ -17,10 +17,12 @@ const (
 	maxName    = 200
 	maxID      = 255
 	maxMessage = 10_000
-	maxAnswer  = 5_000
+	maxAnswer  = normalize.MaxAnswer
 	maxAnswers = 200
 	maxAttr    = 500
 	maxAttrs   = 64
+
+	maxNameSize = 4 << 10 // of an attribute, in bytes, as sent
 )
 
 func (c *check) lead(l *ingest.Lead) {
@@ -233,10 +235,14 @@ func answers(given map[string]string) map[string]string {
 	})
 }
 
+// maxListed bounds several answers to one question, in bytes: the most that package
+// fields makes of them, where each character is an escape.
+const maxListed = 256 << 10
+
 // listed returns value cleaned if it is a JSON array of strings, the form of
 // several answers to one question, and "" if not.
 func listed(value string) string {
-	if !strings.HasPrefix(value, "[") {
+	if !strings.HasPrefix(value, "[") || len(value) > maxListed {
 		return ""
 	}
 	var list []string
@@ -260,8 +266,16 @@ func listed(value string) string {
 
 func attrs(given map[string]string) map[string]string {
 	return tidy(given, maxAttrs, func(key, value string) (string, string) {
-		return normalize.Line(normalize.Key(key), 64), filled(normalize.Line(value, maxAttr))
+		return normalize.Line(normalize.Key(cut(key)), 64), filled(normalize.Line(value, maxAttr))
 	})
+}
+
+// cut returns the beginning of a name, far more of it than is stored.
+func cut(name string) string {
+	if len(name) <= maxNameSize {
+		return name
+	}
+	return strings.ToValidUTF8(name[:maxNameSize], "")
 }
 
 // tidy cleans a map, drops what is empty, and keeps the first entries by name

@@ -306,7 +306,7 @@ func Macro(value string) bool {
 			return len(value) > 4 && strings.HasPrefix(value, "__") && strings.HasSuffix(value, "__")
 		case first == '[' && last == ']':
 			return strings.Contains(value, ":")
-		case first != '%':
+		case first != '%' || len(value) > 4*maxURL:
 			return false
 		}
 		decoded := unescape(value)

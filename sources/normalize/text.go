@@ -6,7 +6,12 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/leadgate/leadgate/ingest"
 )
+
+// MaxAnswer is how much is stored of an answer, in runes.
+const MaxAnswer = 5_000
 
 // Text returns s as valid UTF-8 in NFC with LF line ends, without control
 // characters (but tab and line end), without blanks around it, and with at
@@ -42,10 +47,10 @@ func plain(s string, maxRunes int) bool {
 // settled tells whether clean would leave s as it is, as is so of nearly all
 // that people write.
 func settled(s string, maxRunes int, line bool) bool {
-	if len(s) > maxRunes && utf8.RuneCountInString(s) > maxRunes {
+	if len(s) > utf8.UTFMax*maxRunes || len(s) > maxRunes && utf8.RuneCountInString(s) > maxRunes {
 		return false
 	}
-	before := ' '
+	before, simple := ' ', true
 	for i, c := range s {
 		switch {
 		case c == ' ':
@@ -59,53 +64,189 @@ func settled(s string, maxRunes int, line bool) bool {
 		case c < ' ' || c == 0x7F:
 			return false
 		case c < utf8.RuneSelf:
-		case unwanted(c) || c == '\u2028' || c == '\u2029' || unicode.IsSpace(c) && (i == 0 || line):
-			return false
+		case special(c):
+			if unwanted(c) || c == '\u2028' || c == '\u2029' || unicode.IsSpace(c) && (i == 0 || line) {
+				return false
+			}
+			simple = simple && alone(c)
+		default:
+			simple = simple && alone(c)
 		}
 		before = c
 	}
-	return !unicode.IsSpace(before) && utf8.ValidString(s) && norm.NFC.IsNormalString(s)
+	return !unicode.IsSpace(before) && utf8.ValidString(s) && (simple || norm.NFC.IsNormalString(s))
+}
+
+// special tells whether c, which is beyond ASCII, can be white space or unwanted.
+func special(c rune) bool {
+	return c <= '\u00A0' || c == '\u1680' || c >= '\u2000' && c <= '\u206F' || c == '\u3000' || c == '\uFEFF'
+}
+
+// alone tells whether c is of letters and signs that neither change in NFC nor
+// join what stands before them, as most do not: a text of them is in NFC, and need
+// not be looked through for it.
+func alone(c rune) bool {
+	switch {
+	case c < '\u0300', c >= '\u0388' && c <= '\u0482', c >= '\u048A' && c <= '\u0590', c >= '\u05D0' && c <= '\u05EA',
+		c >= '\u0620' && c <= '\u064A', c >= '\u1E00' && c <= '\u1EFF', c >= '\u2002' && c <= '\u20CF',
+		c >= '\u3001' && c <= '\u3029', c >= '\u3030' && c <= '\u3098', c >= '\u309B' && c <= '\uA66E',
+		c >= '\uAC00' && c <= '\uD7A3', c >= '\uFF00' && c <= '\uFFFD', c >= '\U0001F000' && c <= '\U0001FAFF':
+		return true
+	}
+	return false
 }
 
 func clean(s string, maxRunes int, line bool) string {
-	s = norm.NFC.String(strings.ToValidUTF8(s, "\uFFFD"))
-	s = strings.ReplaceAll(s, "\r\n", "\n")
-	var b strings.Builder
-	b.Grow(min(len(s), 4*maxRunes))
-	// Blanks are held back until something follows them: that trims both ends.
-	var blanks []rune
-	runes := 0
-	for _, c := range s {
+	c := cleaner{max: maxRunes, line: line, out: make([]byte, 0, min(len(s), utf8.UTFMax*maxRunes))}
+	for s != "" && !c.full() {
+		var part string
+		part, s = c.stretch(s)
+		c.write(composed(part))
+	}
+	return c.text()
+}
+
+// Whole is Text of any length, for telling texts apart. At most *budget bytes of
+// it, which are taken off, are brought to NFC; what stands behind those is told
+// apart by its digest. A text in NFC, as nearly all are, takes nothing off.
+func Whole(s string, budget *int) string {
+	if settled(s, len(s), false) {
+		return s
+	}
+	c := cleaner{max: len(s), out: make([]byte, 0, len(s))}
+	for s != "" {
+		part, rest := c.stretch(s)
+		nfc := part
+		if !utf8.ValidString(part) || !norm.NFC.IsNormalString(part) {
+			if *budget -= len(part); *budget < 0 {
+				*budget = 0
+				return c.text() + "\uFFFD" + ingest.Digest("rest", s)
+			}
+			nfc = composed(part)
+		}
+		c.write(nfc)
+		s = rest
+	}
+	return c.text()
+}
+
+// How much of a text is normalised at a time, in bytes. A text that comes to its
+// bound before its end costs what its beginning does.
+const (
+	stretchSize = 2 << 10
+	stretchMost = 4 << 10 // where there is nothing but accents
+)
+
+// stretch takes the beginning off a text, as long as stretchSize or a little more:
+// what follows it must not join its last letter, nor be half of it.
+func (c *cleaner) stretch(s string) (part, rest string) {
+	for at := stretchSize; at < len(s); {
+		if s[at] < utf8.RuneSelf {
+			if s[at] != '\n' || s[at-1] != '\r' {
+				return s[:at], s[at:]
+			}
+			at++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[at:])
+		if whole := r != utf8.RuneError || size > 1; whole {
+			joins := !norm.NFC.PropertiesString(s[at:]).BoundaryBefore()
+			if !joins || at >= stretchMost {
+				c.joined = c.joined || joins
+				return s[:at], s[at:]
+			}
+		}
+		at += size
+	}
+	return s, ""
+}
+
+// composed returns a part of a text as valid UTF-8 in NFC.
+func composed(part string) string {
+	return norm.NFC.String(strings.ToValidUTF8(part, "\uFFFD"))
+}
+
+// cleaner writes a text as Text or Line has it.
+type cleaner struct {
+	max    int // runes
+	line   bool
+	out    []byte
+	runes  int
+	blanks []rune // are held back until something follows them: that trims both ends
+	joined bool   // parts of the text stand side by side that were not in NFC together
+}
+
+// full reports whether nothing that follows can be in the text.
+func (c *cleaner) full() bool { return c.runes+len(c.blanks) >= c.max }
+
+// write writes a part that is in NFC.
+func (c *cleaner) write(part string) {
+	for i := 0; i < len(part) && !c.full(); {
+		if n := printable(part[i:]); n > 0 {
+			c.flush()
+			n = min(n, c.max-c.runes)
+			c.out = append(c.out, part[i:i+n]...)
+			c.runes, i = c.runes+n, i+n
+			continue
+		}
+		r, size := rune(part[i]), 1
+		if r >= utf8.RuneSelf {
+			r, size = utf8.DecodeRuneInString(part[i:])
+		}
+		i += size
 		switch {
-		case c == '\r' || c == '\u0085' || c == '\u2028' || c == '\u2029':
-			c = '\n'
-		case c != '\n' && c != '\t' && unwanted(c):
+		case r == '\r' && i < len(part) && part[i] == '\n':
+			continue
+		case r == '\r' || r == '\u0085' || r == '\u2028' || r == '\u2029':
+			r = '\n'
+		case r != '\n' && r != '\t' && (r < utf8.RuneSelf || special(r)) && unwanted(r):
+			c.joined = true
 			continue
 		}
-		if unicode.IsSpace(c) {
-			if line {
-				c, blanks = ' ', blanks[:0]
-			}
-			if runes > 0 && runes+len(blanks) < maxRunes {
-				blanks = append(blanks, c)
-			}
+		if (r < utf8.RuneSelf || special(r)) && unicode.IsSpace(r) {
+			c.blank(r)
 			continue
 		}
-		if runes+len(blanks)+1 > maxRunes {
-			break
+		c.flush()
+		c.out = append(c.out, part[i-size:i]...)
+		c.runes++
+	}
+}
+
+// printable returns how many bytes of ASCII other than blanks s begins with.
+func printable(s string) int {
+	for i := range len(s) {
+		if s[i]-'!' > '~'-'!' {
+			return i
 		}
-		for _, blank := range blanks {
-			b.WriteRune(blank)
-		}
-		b.WriteRune(c)
-		runes += len(blanks) + 1
-		blanks = blanks[:0]
+	}
+	return len(s)
+}
+
+func (c *cleaner) blank(r rune) {
+	if c.line {
+		r, c.blanks = ' ', c.blanks[:0]
+	}
+	if c.runes > 0 {
+		c.blanks = append(c.blanks, r)
+	}
+}
+
+func (c *cleaner) flush() {
+	for _, blank := range c.blanks {
+		c.out = utf8.AppendRune(c.out, blank)
+	}
+	c.runes += len(c.blanks)
+	c.blanks = c.blanks[:0]
+}
+
+func (c *cleaner) text() string {
+	text := string(c.out)
+	if !c.joined || norm.NFC.IsNormalString(text) {
+		return text
 	}
 	// Taking characters out can bring a letter and its accent together.
-	if text := b.String(); !norm.NFC.IsNormalString(text) {
-		return norm.NFC.String(text)
-	}
-	return b.String()
+	return norm.NFC.String(text)
 }
 
 // unwanted are control characters, marks of byte order, and the overrides of
