@@ -65,7 +65,7 @@ func decodeXML(content []byte, charset string) string {
 			charset, _, _ = strings.Cut(after[1:], after[:1])
 		}
 	}
-	return decodeText(content, charset)
+	return decodeText(content, charset, new(guesser))
 }
 
 // adfIn returns the ADF in a text, from its first sign to its end, without marks

@@ -25,7 +25,7 @@ var twoBytes = names("gbk gb2312 gb18030 big5 big5-hkscs shift_jis euc-jp euc-kr
 // UTF-8 and more than ASCII is that, whatever was said of it; where nothing
 // usable was said the charset is guessed. It never fails: what cannot be read
 // becomes U+FFFD.
-func decodeText(text []byte, charset string) string {
+func decodeText(text []byte, charset string, g *guesser) string {
 	if marked := bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")); marked {
 		charset = "utf-16"
 	}
@@ -52,7 +52,7 @@ func decodeText(text []byte, charset string) string {
 	}
 	encoding, err := htmlindex.Get(charset)
 	if name, _ := htmlindex.Name(encoding); err != nil || name == "utf-8" || name == "replacement" {
-		if encoding, err = htmlindex.Get(guessCharset(text)); err != nil {
+		if encoding, err = htmlindex.Get(g.guess(text)); err != nil {
 			encoding = charmap.Windows1252
 		}
 	}
@@ -63,7 +63,27 @@ func decodeText(text []byte, charset string) string {
 	return strings.ToValidUTF8(string(decoded), "\uFFFD")
 }
 
-// guessCharset returns "" where nothing is likely.
+// guesser guesses the charsets of what a mail does not name them of, or names
+// wrongly: of so many texts. What comes after them is in the charset of the last
+// one, for a guess costs what reading a thousand letters does, and a mail may be
+// made of encoded words of four. The zero value is ready.
+type guesser struct {
+	guesses int
+	last    string
+}
+
+// maxGuesses is more than there are headers, texts and pages in what people send.
+const maxGuesses = 12
+
+// guess returns "" where nothing is likely.
+func (g *guesser) guess(text []byte) string {
+	if g.guesses < maxGuesses {
+		g.guesses++
+		g.last = guessCharset(text)
+	}
+	return g.last
+}
+
 func guessCharset(text []byte) string {
 	text = text[:min(len(text), maxDetect)]
 	if i := bytes.IndexFunc(text, func(c rune) bool { return c == utf8.RuneError }); i < 0 {
@@ -84,22 +104,20 @@ func guessCharset(text []byte) string {
 	return best.Charset
 }
 
-// wordDecoder reads the encoded words of header fields (RFC 2047).
-var wordDecoder = mime.WordDecoder{CharsetReader: func(charset string, input io.Reader) (io.Reader, error) {
-	text, err := io.ReadAll(io.LimitReader(input, maxAddress))
-	if err != nil {
-		return nil, err
-	}
-	return strings.NewReader(decodeText(text, charset)), nil
-}}
-
-// decodeHeader reads the value of a header field, folded or not, with its
-// encoded words, or with bytes of some charset as they should not be.
-func decodeHeader(value string) string {
-	value = decodeText([]byte(clip(value, maxAddress)), "")
+// header reads the value of a header field, folded or not, with its encoded words
+// (RFC 2047), or with bytes of some charset as they should not be.
+func (g *guesser) header(value string) string {
+	words := mime.WordDecoder{CharsetReader: func(charset string, input io.Reader) (io.Reader, error) {
+		text, err := io.ReadAll(io.LimitReader(input, maxAddress))
+		if err != nil {
+			return nil, err
+		}
+		return strings.NewReader(decodeText(text, charset, g)), nil
+	}}
+	value = decodeText([]byte(clip(value, maxAddress)), "", g)
 	value = strings.NewReplacer("\r\n", "", "\n", "", "\r", "").Replace(value)
-	if decoded, err := wordDecoder.DecodeHeader(value); err == nil {
-		value = decodeText([]byte(decoded), "") // utf-8 may be what was said only
+	if decoded, err := words.DecodeHeader(value); err == nil {
+		value = decodeText([]byte(decoded), "", g) // utf-8 may be what was said only
 	}
 	return strings.TrimSpace(value)
 }

@@ -126,8 +126,9 @@ func cloudJSON(body []byte) (*message, error) {
 	if len(n.Headers) == 0 && n.Envelope.From == "" {
 		return nil, errNoMail
 	}
+	g := new(guesser)
 	header := func(name string) string {
-		return decodeHeader(n.Headers[strings.ReplaceAll(strings.ToLower(name), "-", "_")])
+		return g.header(n.Headers[strings.ReplaceAll(strings.ToLower(name), "-", "_")])
 	}
 	m := &message{
 		header: header, envelopeFrom: n.Envelope.From, recipient: n.Envelope.To,
@@ -164,8 +165,9 @@ func cloudForm(d *ingest.Delivery) (*message, error) {
 			return nil, err
 		}
 	} else {
+		g := new(guesser)
 		m = &message{header: func(name string) string {
-			return decodeHeader(v["headers["+strings.ReplaceAll(strings.ToLower(name), "-", "_")+"]"])
+			return g.header(v["headers["+strings.ReplaceAll(strings.ToLower(name), "-", "_")+"]"])
 		}}
 		m.fromHeaders()
 		m.text, m.html, m.reply = clip(v["plain"], maxText), clip(v["html"], maxHTML), clip(v["reply_plain"], maxText)

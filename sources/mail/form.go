@@ -26,6 +26,7 @@ const (
 type postedForm struct {
 	values map[string]string
 	files  []attachment
+	names  guesser // of the files
 }
 
 // readForm reads the fields named in known. Where a name comes several times
@@ -92,7 +93,7 @@ func (f *postedForm) readParts(body []byte, boundary string, known map[string]bo
 
 func (f *postedForm) readPart(part *multipart.Part, known map[string]bool) error {
 	if name := part.FileName(); name != "" && len(f.files) < maxAttachments {
-		a := attachment{name: decodeHeader(name), media: strings.ToLower(part.Header.Get("Content-Type"))}
+		a := attachment{name: f.names.header(name), media: strings.ToLower(part.Header.Get("Content-Type"))}
 		if !a.isMail() && !a.isXML() {
 			n, err := io.Copy(io.Discard, part)
 			a.size = n

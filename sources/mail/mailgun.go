@@ -156,10 +156,11 @@ func (f *postedForm) mailgunMail() (*message, error) {
 	}
 	m := &message{header: mailgunHeaders(v["message-headers"])}
 	m.fromHeaders()
-	m.from = cmp.Or(decodeHeader(cmp.Or(v["from"], v["From"])), m.from)
-	m.subject = cmp.Or(decodeHeader(cmp.Or(v["subject"], v["Subject"])), m.subject)
-	m.replyTo, m.id = cmp.Or(m.replyTo, decodeHeader(v["Reply-To"])), cmp.Or(m.id, bareID(decodeHeader(v["Message-Id"])))
-	text := func(name string, limit int) string { return decodeText([]byte(clip(v[name], limit)), "") }
+	g := new(guesser)
+	m.from = cmp.Or(g.header(cmp.Or(v["from"], v["From"])), m.from)
+	m.subject = cmp.Or(g.header(cmp.Or(v["subject"], v["Subject"])), m.subject)
+	m.replyTo, m.id = cmp.Or(m.replyTo, g.header(v["Reply-To"])), cmp.Or(m.id, bareID(g.header(v["Message-Id"])))
+	text := func(name string, limit int) string { return decodeText([]byte(clip(v[name], limit)), "", g) }
 	m.text, m.html, m.reply = text("body-plain", maxText), text("body-html", maxHTML), text("stripped-text", maxText)
 	for _, file := range f.files {
 		m.attach(file)

@@ -58,19 +58,21 @@ func readMIME(raw []byte) (*message, error) {
 	}
 	m := &message{header: headerOf(root.Header)}
 	m.fromHeaders()
-	r := partReader{message: m, text: limitedText{room: maxText}, html: limitedText{room: maxHTML}}
+	g := new(guesser)
+	r := partReader{message: m, text: limitedText{room: maxText, guesser: g}, html: limitedText{room: maxHTML, guesser: g}}
 	r.read(root)
 	m.text, m.html = r.text.String(), r.html.String()
 	return m, nil
 }
 
 func headerOf(header textproto.MIMEHeader) func(string) string {
+	g := new(guesser)
 	return func(name string) string {
 		values := header[textproto.CanonicalMIMEHeaderKey(name)]
 		if len(values) == 0 {
 			return ""
 		}
-		return decodeHeader(values[0])
+		return g.header(values[0])
 	}
 }
 
@@ -202,7 +204,8 @@ func decodeQuoted(text []byte) []byte {
 // limitedText is the texts of parts, to a bound.
 type limitedText struct {
 	strings.Builder
-	room int
+	room    int
+	guesser *guesser
 }
 
 func (t *limitedText) add(part []byte, charset string) {
@@ -212,7 +215,7 @@ func (t *limitedText) add(part []byte, charset string) {
 	if len(part) > t.room {
 		part = []byte(clip(string(part[:t.room+1]), t.room)) // between two characters
 	}
-	text := decodeText(part, charset)
+	text := decodeText(part, charset, t.guesser)
 	t.room -= len(text) + 1
 	if t.Len() > 0 {
 		t.WriteByte('\n')

@@ -14,7 +14,7 @@ func TestDecodeText(t *testing.T) {
 	t.Parallel()
 	f := func(text, charset, want string) {
 		t.Helper()
-		if got := decodeText([]byte(text), charset); got != want {
+		if got := decodeText([]byte(text), charset, new(guesser)); got != want {
 			t.Errorf("%q in %q: got %q, want %q", text, charset, got, want)
 		}
 	}
@@ -31,8 +31,8 @@ func TestDecodeText(t *testing.T) {
 	f("\x00a\x00b", "utf-16be", "ab")
 	f("\xff\xfe\x3d\xd8", "", "\uFFFD") // half a pair
 	f("na\xefve", "no-such-charset", "naïve")
-	f("\xd0\x9f\xff", "utf-8", decodeText([]byte("\xd0\x9f\xff"), "")) // not what it says
-	if got := decodeText([]byte("\x80\x81\xfe\xff"), "utf-8"); !utf8.ValidString(got) {
+	f("\xd0\x9f\xff", "utf-8", decodeText([]byte("\xd0\x9f\xff"), "", new(guesser))) // not what it says
+	if got := decodeText([]byte("\x80\x81\xfe\xff"), "utf-8", new(guesser)); !utf8.ValidString(got) {
 		t.Errorf("not UTF-8: %q", got)
 	}
 }
@@ -62,7 +62,7 @@ func TestDecodeHeader(t *testing.T) {
 	t.Parallel()
 	f := func(text, want string) {
 		t.Helper()
-		if got := decodeHeader(text); got != want {
+		if got := new(guesser).header(text); got != want {
 			t.Errorf("%q: got %q, want %q", text, got, want)
 		}
 	}

@@ -38,7 +38,12 @@ func NewADF(config ingest.SourceConfig) (ingest.Source, error) { return NewPoste
 func (p *Posted) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
 	media, params, _ := mime.ParseMediaType(d.Header.Get("Content-Type"))
 	var m *message
-	switch text := decodeText(d.Body, params["charset"]); {
+	text := func(limit int) string { // what is cut off cannot be within it
+		most := 4 * limit
+		body := clip(string(d.Body[:min(len(d.Body), most+1)]), most) // between two characters
+		return clip(decodeText([]byte(body), params["charset"], new(guesser)), limit)
+	}
+	switch {
 	case media == "message/rfc822", media == "application/octet-stream" && !bytes.HasPrefix(bytes.TrimSpace(d.Body), []byte("<")):
 		var err error
 		if m, err = readMIME(d.Body); err != nil {
@@ -48,14 +53,14 @@ func (p *Posted) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
 			m.recipient = m.recipients[0]
 		}
 	case media == "text/html":
-		m = &message{html: clip(text, maxHTML)}
+		m = &message{html: text(maxHTML)}
 	case strings.HasSuffix(media, "xml"), media == "application/octet-stream":
 		m = &message{text: decodeXML(d.Body, params["charset"])}
 		if prospects, err := m.prospects(); err != nil || len(prospects) == 0 {
 			return nil, cmp.Or(err, errNoMail)
 		}
 	default:
-		m = &message{text: clip(text, maxText)}
+		m = &message{text: text(maxText)}
 	}
 	return p.events(m, m.key())
 }

@@ -141,8 +141,9 @@ func (f *postedForm) sendGridMail() (*message, error) {
 	}
 	charsets := map[string]string{}
 	_ = json.Unmarshal([]byte(f.values["charsets"]), &charsets) // then they are guessed
+	g := new(guesser)
 	field := func(name string, limit int) string {
-		return clip(decodeText([]byte(clip(f.values[name], limit)), charsets[name]), limit)
+		return clip(decodeText([]byte(clip(f.values[name], limit)), charsets[name], g), limit)
 	}
 	m := &message{header: readHeaders(f.values["headers"])}
 	m.fromHeaders()

@@ -214,12 +214,12 @@ func (n *sesMail) message() (*message, error) {
 	for _, h := range n.Mail.Headers {
 		header.Add(h.Name, h.Value)
 	}
-	common := &n.Mail.CommonHeaders
+	common, g := &n.Mail.CommonHeaders, new(guesser)
 	m.externalID, m.envelopeFrom = n.Mail.MessageID, n.Mail.Source
-	m.from = cmp.Or(m.from, decodeHeader(strings.Join(common.From, ", ")))
-	m.replyTo = cmp.Or(m.replyTo, decodeHeader(strings.Join(common.ReplyTo, ", ")), headerOf(header)("Reply-To"))
-	m.subject, m.date = cmp.Or(m.subject, decodeHeader(common.Subject)), cmp.Or(m.date, common.Date)
-	m.id = cmp.Or(m.id, bareID(decodeHeader(common.MessageID)))
+	m.from = cmp.Or(m.from, g.header(strings.Join(common.From, ", ")))
+	m.replyTo = cmp.Or(m.replyTo, g.header(strings.Join(common.ReplyTo, ", ")), headerOf(header)("Reply-To"))
+	m.subject, m.date = cmp.Or(m.subject, g.header(common.Subject)), cmp.Or(m.date, common.Date)
+	m.id = cmp.Or(m.id, bareID(g.header(common.MessageID)))
 	for _, list := range [][]string{n.Receipt.Recipients, n.Mail.Destination} {
 		for _, to := range list {
 			m.recipient = cmp.Or(m.recipient, to)
