@@ -74,7 +74,8 @@ func fetchedIf(begin string) func(*ingest.Delivery) {
 
 // What is fetched does not come in by the door, where TestHostile measures; a
 // platform that answers with nonsense must not cost more than one that sends it.
-func TestHostile_FetchedLeads(t *testing.T) { // not parallel: it counts what the process allocates
+func TestHostile_FetchedLeads(t *testing.T) { // not parallel: it counts what the process does
+	reference := newPlain(t)
 	for _, typ := range []string{"meta", "linkedin", "yandex-direct"} {
 		in, err := sources.New(ingest.SourceConfig{
 			Name: "s", Type: typ, Workspace: "w", Secrets: []string{secret}, Currency: "USD", DefaultRegion: "US",
@@ -82,31 +83,39 @@ func TestHostile_FetchedLeads(t *testing.T) { // not parallel: it counts what th
 		if err != nil {
 			t.Fatal(err)
 		}
-		spend := func(h hostile, n int) (spent, size int64) {
+		spend := func(h hostile, n int) price {
 			d := h.deliver(typ, n)
 			if d.Method != ingest.Fetched {
-				return 0, 1
+				return price{size: 1}
 			}
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
+			start := processorTime(t)
 			_, _ = in.Decode(d) // it may be refused; what it costs is asked
+			took := processorTime(t) - start
 			runtime.ReadMemStats(&after)
-			return int64(after.TotalAlloc - before.TotalAlloc), int64(len(d.Body))
+			return price{size: int64(len(d.Body)), bytes: int64(after.TotalAlloc - before.TotalAlloc), time: took}
 		}
 		measured := 0
 		for i, h := range inFrames(typ) {
 			if i%stride != 0 {
 				continue
 			}
-			many, size := bounded(func() (spent, size int64) { return spend(h, large) })
+			send := func() price { return spend(h, large) }
+			first := send()
+			if worth := reference.times(first, maxTimes, send); worth > maxTimes {
+				t.Errorf("%s: %d bytes take as long as %.0f plain forms", h.name, first.size, worth)
+			}
+			many, size := bounded(first, send)
 			if many > 0 {
 				measured++
 			}
 			if many > limit(size) {
 				t.Errorf("%s: %d bytes cost %d, %d times as much", h.name, size, many, many/size)
 			}
-			if few, fewSize := spend(h, small); many > 16*size && fewSize < size && many > maxGrowth*few*size/(8*fewSize)+pooled {
-				t.Errorf("%s: %d bytes cost %d, but %d bytes %d", h.name, fewSize, few, size, many)
+			few := spend(h, small)
+			if many > 16*size && few.size < size && many > maxGrowth*few.bytes*size/(8*few.size)+pooled {
+				t.Errorf("%s: %d bytes cost %d, but %d bytes %d", h.name, few.size, few.bytes, size, many)
 			}
 		}
 		if measured == 0 {

@@ -10,6 +10,7 @@ import (
 	"net/textproto"
 	"net/url"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +23,9 @@ import (
 // What a sender can make us do is bounded by what it sends: these tests send
 // every type what is meant to cost much, in every field, through the door and
 // the journal's form, and count the bytes that are allocated. Neither the
-// machine nor its load changes that number, as they would a time.
+// machine nor its load changes that number, as they would a time. The time that
+// the processors take is counted besides, in plain forms of the same size: see
+// maxTimes.
 const (
 	small, large = 2 << 10, 16 << 10
 	// A body may be worth so many times its size, beside what any body costs.
@@ -40,16 +43,21 @@ func limit(size int64) int64 { return fixedCost + maxFactor*size }
 
 // bounded returns what a delivery costs, and its size. What is beyond its limit
 // is measured again, twice at most: what a pool lost is not made each time.
-func bounded(cost func() (spent, size int64)) (spent, size int64) {
-	spent, size = cost()
+func bounded(first price, cost func() price) (spent, size int64) {
+	spent, size = first.bytes, first.size
 	for range 2 {
 		if spent <= limit(size) {
 			break
 		}
-		again, _ := cost()
-		spent = min(spent, again)
+		spent = min(spent, cost().bytes)
 	}
 	return spent, size
+}
+
+// price is what a delivery of a size took.
+type price struct {
+	size, bytes int64
+	time        time.Duration // of the processors
 }
 
 // frames are genuine bodies of every JSON type. Each «…» is a value that the
@@ -118,7 +126,8 @@ func between(open, text, end string) func(n int) string {
 	return func(n int) string { return open + times(text)(n) + end }
 }
 
-// texts are strings that cost much to somebody who reads them carelessly.
+// texts are strings that cost much to somebody who reads them carelessly. More of
+// them, and of values, stand beside this file.
 var texts = map[string]func(n int) string{
 	"letters":                 times("a"),
 	"digits":                  times("7"),
@@ -435,6 +444,10 @@ func headers() (all []hostile) {
 	add("parameters", "Content-Type", between("application/x-www-form-urlencoded", "; a=b", ""))
 	add("a boundary", "Content-Type", between("multipart/form-data; boundary=", "b", ""))
 	add("continuations", "Content-Type", func(n int) string { return "multipart/form-data" + numbered("; boundary*%d=b")(n) })
+	add("letters of a token", "Authorization", between("Bearer eyJhbGciOiJIUzI1NiJ9.", "eyJ", ".AAAA"))
+	add("a signature", "Webhook-Signature", between("v1,", "AAAA", ""))
+	add("agents", "User-Agent", times("Mozilla/5.0 (a; b) "))
+	add("addresses", "X-Forwarded-For", times("203.0.113.5, "))
 	add("password", "Authorization", func(n int) string {
 		return "Basic " + base64.StdEncoding.EncodeToString([]byte(times(":")(n)))
 	})
@@ -505,12 +518,11 @@ func (m *memory) Append(_ context.Context, record []byte) error {
 	return nil
 }
 
-// cost sends a delivery the whole way and returns how many bytes that took,
-// and the size of what was sent.
-func cost(t *testing.T, in *ingest.Intake, h hostile, n int) (spent, size int64) {
+// cost sends a delivery the whole way and returns what that took.
+func cost(t *testing.T, in *ingest.Intake, h hostile, n int) price {
 	t.Helper()
 	d := h.deliver(in.Config.Type, n)
-	size = int64(len(d.Body) + len(d.URL))
+	size := int64(len(d.Body) + len(d.URL))
 	for _, list := range d.Header {
 		for _, value := range list {
 			size += int64(len(value))
@@ -520,6 +532,7 @@ func cost(t *testing.T, in *ingest.Intake, h hostile, n int) (spent, size int64)
 	acceptor := ingest.NewAcceptor(map[string]*ingest.Intake{"s": in}, journal)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
+	start := processorTime(t)
 	if _, err := acceptor.Accept(context.Background(), d); err != nil && len(err.Error()) > 64<<10 {
 		t.Errorf("%s: an error of %d bytes", h.name, len(err.Error()))
 	}
@@ -530,35 +543,42 @@ func cost(t *testing.T, in *ingest.Intake, h hostile, n int) (spent, size int64)
 		}
 		_, _ = in.Decode(kept) // it may be refused; what it costs is asked
 	}
+	took := processorTime(t) - start
 	runtime.ReadMemStats(&after)
-	return int64(after.TotalAlloc - before.TotalAlloc), size
+	return price{size: size, bytes: int64(after.TotalAlloc - before.TotalAlloc), time: took}
 }
 
 // Nothing that can be sent costs much more than its size, and nothing costs
 // more than in proportion to it.
-func TestHostile(t *testing.T) { // not parallel: it counts what the process allocates
+func TestHostile(t *testing.T) { // not parallel: it counts what the process does
+	reference := newPlain(t)
 	for _, typ := range sources.Types() {
 		t.Run(typ.Name, func(t *testing.T) {
 			in, err := sources.New(configOf(typ.Name))
 			if err != nil {
 				t.Fatal(err)
 			}
-			all := append(append(inFrames(typ.Name), whole(typ.Name)...), headers()...)
-			_, _ = cost(t, in, all[0], small) // what is made once
+			all := slices.Concat(inFrames(typ.Name), whole(typ.Name), odd(), headers())
+			_ = cost(t, in, all[0], small) // what is made once
 			for i, h := range all {
 				if i%stride != 0 {
 					continue
 				}
-				many, size := bounded(func() (spent, size int64) { return cost(t, in, h, large) })
+				send := func() price { return cost(t, in, h, large) }
+				first := send()
+				if worth := reference.times(first, maxTimes, send); worth > maxTimes {
+					t.Errorf("%s: %d bytes take as long as %.0f plain forms", h.name, first.size, worth)
+				}
+				many, size := bounded(first, send)
 				if many > limit(size) {
 					t.Errorf("%s: %d bytes cost %d, %d times as much", h.name, size, many, many/size)
 				}
 				if many < 16*size {
 					continue
 				}
-				few, fewSize := cost(t, in, h, small)
-				if growth := maxGrowth*few*size/(8*fewSize) + pooled; fewSize < size && many > growth {
-					t.Errorf("%s: %d bytes cost %d, but %d bytes %d", h.name, fewSize, few, size, many)
+				few := cost(t, in, h, small)
+				if growth := maxGrowth*few.bytes*size/(8*few.size) + pooled; few.size < size && many > growth {
+					t.Errorf("%s: %d bytes cost %d, but %d bytes %d", h.name, few.size, few.bytes, size, many)
 				}
 			}
 		})
@@ -568,17 +588,23 @@ func TestHostile(t *testing.T) { // not parallel: it counts what the process all
 // The largest of what is usually sent.
 func TestHostile_Megabytes(t *testing.T) {
 	const n = 1 << 20
+	reference := newPlain(t)
 	for _, typ := range sources.Types() {
 		t.Run(typ.Name, func(t *testing.T) {
 			in, err := sources.New(configOf(typ.Name))
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, h := range whole(typ.Name) {
+			for _, h := range append(whole(typ.Name), odd()...) {
 				if strings.Contains(h.name, " of ") || stride > 1 {
 					continue // TestHostile has them all
 				}
-				if spent, size := bounded(func() (spent, size int64) { return cost(t, in, h, n) }); spent > limit(size) {
+				send := func() price { return cost(t, in, h, n) }
+				first := send()
+				if worth := reference.times(first, maxTimes, send); worth > maxTimes {
+					t.Errorf("%s: %d bytes take as long as %.0f plain forms", h.name, first.size, worth)
+				}
+				if spent, size := bounded(first, send); spent > limit(size) {
 					t.Errorf("%s: %d bytes cost %d, %d times as much", h.name, size, spent, spent/size)
 				}
 			}

@@ -68,8 +68,12 @@ func columnsFrom(list []names) map[string]use {
 
 var headerMarks = strings.NewReplacer("_", " ", "’", "'", "\u00a0", " ", "\u202f", " ", "ё", "е", "*", "")
 
-// maxHeaderName bounds the header cells that can name a column, in bytes.
-const maxHeaderName = 512
+// Bounds of the header cells that can name a column: how many are looked at, and how
+// long they are, in bytes.
+const (
+	maxColumns    = 1000
+	maxHeaderName = 512
+)
 
 // headerName returns a header cell in the form of the tables above.
 func headerName(cell string) string {
@@ -101,7 +105,7 @@ func (f *format) misspelt(header []string, t *table) string {
 	if !f.own {
 		return ""
 	}
-	for i, cell := range header {
+	for i, cell := range header[:min(len(header), maxColumns)] {
 		if _, _, known := f.find(cell); known {
 			continue
 		}

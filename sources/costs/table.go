@@ -205,7 +205,7 @@ func newTable(header []string, f *format) (*table, error) {
 		t.column[c] = -1
 	}
 	clash := ""
-	for i, cell := range header {
+	for i, cell := range header[:min(len(header), maxColumns)] {
 		use, code, ok := f.find(cell)
 		if !ok {
 			continue

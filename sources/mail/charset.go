@@ -104,16 +104,21 @@ func guessCharset(text []byte) string {
 	return best.Charset
 }
 
-// header reads the value of a header field, folded or not, with its encoded words
-// (RFC 2047), or with bytes of some charset as they should not be.
-func (g *guesser) header(value string) string {
-	words := mime.WordDecoder{CharsetReader: func(charset string, input io.Reader) (io.Reader, error) {
+// decoder decodes encoded words of any charset.
+func (g *guesser) decoder() *mime.WordDecoder {
+	return &mime.WordDecoder{CharsetReader: func(charset string, input io.Reader) (io.Reader, error) {
 		text, err := io.ReadAll(io.LimitReader(input, maxAddress))
 		if err != nil {
 			return nil, err
 		}
 		return strings.NewReader(decodeText(text, charset, g)), nil
 	}}
+}
+
+// header reads the value of a header field, folded or not, with its encoded words
+// (RFC 2047), or with bytes of some charset as they should not be.
+func (g *guesser) header(value string) string {
+	words := g.decoder()
 	value = decodeText([]byte(clip(value, maxAddress)), "", g)
 	value = strings.NewReplacer("\r\n", "", "\n", "", "\r", "").Replace(value)
 	if decoded, err := words.DecodeHeader(value); err == nil {

@@ -18,11 +18,12 @@
 //     of its answers the best one by a fixed order, as its own choice depends on
 //     which of its goroutines ends first. It is some loops over these bytes, without
 //     recursion; a guess takes about a millisecond at most.
-//   - github.com/cention-sany/utf7 comes with enmime, for names of files in
-//     "=?utf-7?…?=" alone: parts are taken raw (enmime.RawContent), and their charset
-//     is ours to decode, where UTF-7 is not one. It sees the first 2 KB of a
-//     Content-Type or Content-Disposition. Nothing else reads UTF-7: there is no
-//     maintained decoder, and mail of it is not sent.
+//   - github.com/cention-sany/utf7 comes with enmime. Parts are taken raw
+//     (enmime.RawContent), so that their charset is ours to decode, and so are the
+//     encoded words of a Content-Type or Content-Disposition, all but two of a mail
+//     that are malformed: UTF-7 is not among our charsets. What it can see is a part
+//     of these two fields' first 2 KB. There is no maintained decoder of UTF-7, and
+//     nobody sends it.
 //   - github.com/ssor/bom comes with enmime, by way of html2text, and is not called:
 //     only enmime.ReadEnvelope turns pages into text, and parts are read with
 //     Parser.ReadParts. A test holds us to that.

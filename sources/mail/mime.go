@@ -46,7 +46,7 @@ func readMIME(raw []byte) (*message, error) {
 	if bytes.Count(raw, []byte("\r"))-bytes.Count(raw, []byte("\r\n")) > maxReturns { // each is looked at twice
 		raw = bytes.ReplaceAll(raw, []byte("\r"), nil)
 	}
-	bounded := &mediaTypes{limit: mediaTypeCalls * max(fewMultiparts, maxMultiparts-len(raw)/bytesPerLevel)}
+	bounded := &mediaTypes{malformed: maxMalformed, limit: mediaTypeCalls * max(fewMultiparts, maxMultiparts-len(raw)/bytesPerLevel)}
 	parser := enmime.NewParser(
 		enmime.SkipMalformedParts(true), enmime.MultipartWOBoundaryAsSinglePart(true), enmime.MaxStoredPartErrors(8),
 		enmime.RawContent(true), enmime.SetReadPartErrorPolicy(func(*enmime.Part, error) bool { return true }),
@@ -86,13 +86,17 @@ func (m *message) fromHeaders() {
 }
 
 // mediaTypes reads Content-Type and Content-Disposition for one mail.
-type mediaTypes struct{ multiparts, limit int }
+type mediaTypes struct {
+	multiparts, limit int
+	malformed         int // how many more words may be repaired
+	words             guesser
+}
 
 // mediaTypeCalls is how often it is asked about one multipart.
 const mediaTypeCalls = 2
 
 func (t *mediaTypes) parse(text string) (media string, params map[string]string, invalid []string, err error) {
-	media, params, invalid, err = mediatype.Parse(clip(text, maxMediaType))
+	media, params, invalid, err = mediatype.Parse(t.ownWords(clip(text, maxMediaType)))
 	if err != nil && text != "" {
 		return "text/plain", nil, nil, nil // what nobody can read is no reason to lose a part
 	}
