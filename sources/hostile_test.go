@@ -39,7 +39,7 @@ const (
 )
 
 // limit is what a delivery of a size may cost.
-func limit(size int64) int64 { return fixedCost + maxFactor*size }
+func limit(size int64) int64 { return fixedCost + lossy*maxFactor*size }
 
 // bounded returns what a delivery costs, and its size. What is beyond its limit
 // is measured again, twice at most: what a pool lost is not made each time.

@@ -2,4 +2,4 @@
 
 package sources_test
 
-const stride = 1
+const stride, lossy = 1, 1

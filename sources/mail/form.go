@@ -27,6 +27,7 @@ type postedForm struct {
 	values map[string]string
 	files  []attachment
 	names  guesser // of the files
+	unread []byte  // what is read of parts that mean nothing to us
 }
 
 // readForm reads the fields named in known. Where a name comes several times
@@ -95,7 +96,7 @@ func (f *postedForm) readPart(part *multipart.Part, known map[string]bool) error
 	if name := part.FileName(); name != "" && len(f.files) < maxAttachments {
 		a := attachment{name: f.names.header(name), media: strings.ToLower(part.Header.Get("Content-Type"))}
 		if !a.isMail() && !a.isXML() {
-			n, err := io.Copy(io.Discard, part)
+			n, err := f.skip(part)
 			a.size = n
 			f.files = append(f.files, a)
 			return err
@@ -107,12 +108,29 @@ func (f *postedForm) readPart(part *multipart.Part, known map[string]bool) error
 	}
 	name := part.FormName()
 	if !known[name] {
-		_, err := io.Copy(io.Discard, part)
+		_, err := f.skip(part)
 		return err
 	}
 	value, err := io.ReadAll(part)
 	f.values[name] = string(value)
 	return err
+}
+
+// skip reads a part to its end, and returns its size. There may be thousands of
+// parts, so that they share the memory for it.
+func (f *postedForm) skip(part io.Reader) (size int64, err error) {
+	if f.unread == nil {
+		f.unread = make([]byte, 4<<10)
+	}
+	for err == nil {
+		var n int
+		n, err = part.Read(f.unread)
+		size += int64(n)
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return size, err
 }
 
 func names(list string) map[string]bool {
