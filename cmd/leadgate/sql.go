@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/leadgate/leadgate/analytics/clickhouse"
+	"github.com/leadgate/leadgate/analytics/clickhouse/embedded"
 )
 
 const sqlHelp = `Sql runs one statement against the configured ClickHouse or the embedded engine,
@@ -59,12 +60,7 @@ func (a *app) sqlCommand() *cobra.Command {
 func (a *app) sql(ctx context.Context, statement string, format clickhouse.Format, write, yes bool) error {
 	return a.withStore(ctx, func(s *Settings, conn *clickhouse.Conn) error {
 		if !write {
-			return readOnly(ctx, conn, func(ctx context.Context) error {
-				if err := clickhouse.MustRead(statement); err != nil {
-					return err
-				}
-				return conn.Print(ctx, a.stdout, statement, format)
-			})
+			return a.printRead(ctx, s, conn, statement, format)
 		}
 		where := "the ClickHouse at " + conn.Address()
 		if s.ClickHouseURL == "" {
@@ -80,13 +76,14 @@ func (a *app) sql(ctx context.Context, statement string, format clickhouse.Forma
 	})
 }
 
-// readOnly runs f so that its statements change nothing.
-func readOnly(ctx context.Context, conn *clickhouse.Conn, f func(context.Context) error) error {
-	reading, err := conn.ReadOnly(ctx)
-	if err != nil {
-		return err
+// printRead prints what a statement returns that changes nothing.
+func (a *app) printRead(ctx context.Context, s *Settings, conn *clickhouse.Conn, statement string, format clickhouse.Format) error {
+	err := clickhouse.MustRead(statement)
+	if err == nil {
+		err = s.reading(ctx, conn, func(ctx context.Context, conn *clickhouse.Conn) error {
+			return conn.Print(ctx, a.stdout, statement, format)
+		})
 	}
-	err = f(reading)
 	switch {
 	case ctx.Err() != nil && err != nil:
 		return errors.New("cancelled")
@@ -94,6 +91,28 @@ func readOnly(ctx context.Context, conn *clickhouse.Conn, f func(context.Context
 		return fmt.Errorf("%w\nsql only reads, within bounds: --write lets a statement change the store, or set what it wants", err)
 	}
 	return err
+}
+
+// reading calls f with what its statements can change nothing with: the embedded
+// engine, which conn reaches, has a user of its own for that; at a server it is
+// settings of the session.
+func (s *Settings) reading(ctx context.Context, conn *clickhouse.Conn, f func(context.Context, *clickhouse.Conn) error) error {
+	if s.ClickHouseURL != "" {
+		reading, err := conn.ReadOnly(ctx)
+		if err != nil {
+			return err
+		}
+		return f(reading, conn)
+	}
+	engine, ok := embedded.Running(s.engineDir())
+	if !ok {
+		return errors.New("the embedded ClickHouse went away: ask again")
+	}
+	reader, err := clickhouse.Open(clickhouse.Options{URL: engine.SQLURL(), Dial: engine.Dial})
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(ctx, reader), reader.Close())
 }
 
 // confirm asks the person at the terminal.

@@ -35,7 +35,7 @@ func TestIntegrationSQL_OnlyReads(t *testing.T) {
 		"SYSTEM SHUTDOWN", "SYSTEM STOP LISTEN TCP", "SYSTEM STOP MERGES", "SYSTEM FLUSH LOGS", "KILL QUERY WHERE 1",
 		"SET readonly = 0", "SELECT 1 SETTINGS readonly = 0", "SELECT 1 SETTINGS max_memory_usage = 0", "SELECT 1 SETTINGS max_execution_time = 0",
 		"SELECT 1 SETTINGS max_threads = 10000", "SELECT 1 SETTINGS max_memory_usage = 1000000000000",
-		"SELECT * FROM file('" + secret + "', 'LineAsString')", "SELECT * FROM url('http://127.0.0.1:1/', 'LineAsString')",
+		"SELECT * FROM file('" + secret + "', 'LineAsString')", "SELECT file('" + secret + "')", "SELECT * FROM url('http://127.0.0.1:1/', 'LineAsString')",
 		"SELECT * FROM remote('127.0.0.1:1', system.one)", "SELECT * FROM s3('http://127.0.0.1:1/a/b', 'LineAsString')",
 		"SELECT * FROM executable('x', 'TSV', 'a String')", "SELECT * FROM mysql('127.0.0.1:1', 'a', 'b', 'c', 'd')",
 		"SELECT 1; DROP TABLE leads_log", "BACKUP TABLE leads_log TO File('" + filepath.Join(dir, "backup") + "')",
