@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -77,6 +78,8 @@ type process struct {
 	url     string
 	config  string
 	library string
+	binary  string   // empty: this test's own
+	env     []string // besides the test's
 	cmd     *exec.Cmd
 	said    *output
 	ended   chan struct{}
@@ -102,8 +105,12 @@ func serve(t *testing.T, dir, text string) *process {
 }
 
 func (p *process) command(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, os.Args[0], append(args, "--config", p.config)...)
-	cmd.Env = append(os.Environ(), "BE_LEADGATE=1", "LEADGATE_LIBCHDB="+p.library)
+	binary := p.binary
+	if binary == "" {
+		binary = os.Args[0]
+	}
+	cmd := exec.CommandContext(ctx, binary, append(args, "--config", p.config)...)
+	cmd.Env = slices.Concat(os.Environ(), []string{"BE_LEADGATE=1", "LEADGATE_LIBCHDB=" + p.library}, p.env)
 	return cmd
 }
 
