@@ -16,6 +16,7 @@ type Intake struct {
 	// the door then takes /in/<source>/… as it does /in/<source>.
 	Below bool
 	Source
+	Authorized  func(*Delivery) error
 	Challenge   func(*Delivery) (Answer, bool)
 	Redact      func(*Delivery)
 	Respond     func(*Delivery, []Event) Answer

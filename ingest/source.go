@@ -23,6 +23,13 @@ type Source interface {
 	Decode(d *Delivery) ([]Event, error)
 }
 
+// Authorizer is a Source that can refuse a delivery before its body is there.
+// Authorized looks at method, URL, header, RemoteAddr and ReceivedAt only; it
+// returns an error only if Verify would refuse the delivery with any body.
+type Authorizer interface {
+	Authorized(d *Delivery) error
+}
+
 // Challenger is a Source that answers its sender's probes. It is asked before
 // Verify; a delivery that it answers is not kept.
 type Challenger interface {

@@ -22,7 +22,7 @@ func TestBodies_TakeTurns(t *testing.T) {
 	const size = 1 << 20
 	s := start(t, func(o *edge.Options, _ *ingest.Intake, _ *journal) {
 		o.MaxBody = func(string) int64 { return size }
-		o.MaxReceiving, o.ReadTimeout = 1, 5*time.Second // four bodies, then
+		o.BodyMemory, o.ReadTimeout = 1, 5*time.Second // what one body needs, then
 	})
 	var slow []net.Conn
 	for range 8 { // more than there is room for, and never the rest

@@ -2,7 +2,6 @@ package edge
 
 import (
 	"bytes"
-	"errors"
 	"net/textproto"
 	"strings"
 	"time"
@@ -12,28 +11,19 @@ import (
 	"github.com/leadgate/leadgate/ingest"
 )
 
-// deliveryFrom copies a request into a delivery. It is the only function that
-// takes bytes out of the server's buffers for longer than a request.
+// deliveryFrom copies a request into a delivery, but for its body, which may not be
+// there yet. It is the only function that takes bytes out of the server's buffers
+// for longer than a request.
 func (e *Edge) deliveryFrom(c *fiber.Ctx, source string, from client, now time.Time) (*ingest.Delivery, error) {
 	now = now.UTC().Truncate(time.Microsecond)
 	id, err := e.idOf(c, now)
 	if err != nil {
 		return nil, err
 	}
-	d := &ingest.Delivery{
+	return &ingest.Delivery{
 		ID: id, Source: source, ReceivedAt: now, RemoteAddr: from.address,
 		Method: strings.Clone(c.Method()), URL: e.publicURL(c, from), Header: headerOf(c),
-	}
-	// BodyRaw, not Body: that one inflates without a cap, and passes an error
-	// off as the body.
-	if d.Body, err = inflate(c.BodyRaw(), d.Header["Content-Encoding"], e.maxBody(source)); err != nil {
-		if errors.Is(err, ingest.ErrMediaType) {
-			c.Set(fiber.HeaderAcceptEncoding, "gzip, deflate")
-		}
-		return nil, err
-	}
-	delete(d.Header, "Content-Encoding")
-	return d, nil
+	}, nil
 }
 
 // idOf is the id that the request got from us, so that an answer's request id

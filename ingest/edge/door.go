@@ -3,6 +3,7 @@ package edge
 import (
 	"io"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,7 +13,7 @@ import (
 // those that have not spoken yet, nor end those that do not end.
 type door struct {
 	net.Listener
-	bodies *bodies
+	crowd  *crowd
 	mu     sync.Mutex
 	open   map[*conn]struct{}
 	closed bool
@@ -20,15 +21,23 @@ type door struct {
 
 // Accept implements net.Listener.
 func (d *door) Accept() (net.Conn, error) {
-	raw, err := d.Listener.Accept()
-	if err != nil {
-		return nil, err
+	var c *conn
+	for c == nil {
+		raw, err := d.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if address, ok := d.crowd.enter(raw); ok {
+			c = &conn{Conn: raw, door: d, address: address}
+		} else {
+			_ = raw.Close() // nothing was sent
+		}
 	}
-	c := &conn{Conn: raw, door: d}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed {
-		_ = raw.Close()
+		_ = c.Conn.Close()
+		d.crowd.leave(c.address)
 		return nil, net.ErrClosed
 	}
 	d.open[c] = struct{}{}
@@ -66,8 +75,10 @@ func (d *door) count() int {
 type conn struct {
 	net.Conn
 	door    *door
-	body    held
+	address netip.Addr  // under which it is counted
+	read    time.Time   // the deadline of reading
 	write   time.Time   // the deadline of writing
+	unread  bool        // the request's body was not read whole; only its handler uses it
 	spoke   atomic.Bool // it has sent something
 	linger  atomic.Bool // it was refused while still sending
 	preface bool        // it began in the PROXY protocol
@@ -76,12 +87,9 @@ type conn struct {
 	reading, writing time.Time // the deadlines in force
 }
 
-// Read implements net.Conn. It waits while too much is in hand (see bodies).
+// Read implements net.Conn.
 func (c *conn) Read(p []byte) (int, error) {
-	if err := c.door.bodies.wait(&c.body); err != nil {
-		return 0, err
-	}
-	if err := enforce(c.body.deadline, &c.reading, c.Conn.SetReadDeadline); err != nil {
+	if err := enforce(c.read, &c.reading, c.Conn.SetReadDeadline); err != nil {
 		return 0, err
 	}
 	n, err := c.Conn.Read(p)
@@ -89,13 +97,11 @@ func (c *conn) Read(p []byte) (int, error) {
 		c.spoke.Store(true)
 		c.preface = proxyPreface(p[:n])
 	}
-	c.door.bodies.read(&c.body, n)
 	return n, err
 }
 
-// Write implements net.Conn: what is answered is not in hand any more.
+// Write implements net.Conn.
 func (c *conn) Write(p []byte) (int, error) {
-	c.door.bodies.answered(&c.body)
 	if err := enforce(c.write, &c.writing, c.Conn.SetWriteDeadline); err != nil {
 		return 0, err
 	}
@@ -120,7 +126,7 @@ func enforce(wanted time.Time, inForce *time.Time, set func(time.Time) error) er
 
 // SetReadDeadline implements net.Conn, for the reading that follows.
 func (c *conn) SetReadDeadline(t time.Time) error {
-	c.body.deadline = t
+	c.read = t
 	return nil
 }
 
@@ -132,7 +138,7 @@ func (c *conn) SetWriteDeadline(t time.Time) error {
 
 // SetDeadline implements net.Conn, for the reading and writing that follow.
 func (c *conn) SetDeadline(t time.Time) error {
-	c.body.deadline, c.write = t, t
+	c.read, c.write = t, t
 	return nil
 }
 
@@ -153,7 +159,7 @@ func (c *conn) Close() (err error) {
 			}
 		}
 		err = c.Conn.Close()
-		c.door.bodies.closed(&c.body)
+		c.door.crowd.leave(c.address)
 		c.door.mu.Lock()
 		delete(c.door.open, c)
 		c.door.mu.Unlock()

@@ -8,9 +8,11 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
@@ -27,11 +29,10 @@ type Edge struct {
 	proxies []netip.Prefix
 	keys    [][sha256.Size]byte
 	apiSlot chan struct{}
-	// inflated holds a place for every compressed delivery in hand: a sender
-	// that spends a few bytes of traffic must not spend a thousand times as
-	// much of our memory as often as it likes.
-	inflated chan struct{}
-	bodies   bodies
+	// inflating has a slot for each processor that decompresses at once.
+	inflating chan struct{}
+	bodies    *bodies
+	crowd     *crowd
 
 	forwarders, prefaces forwarders // who forwards without being trusted; who speaks the PROXY protocol
 
@@ -51,7 +52,9 @@ type Edge struct {
 const (
 	headerRoom     = 16 << 10
 	defaultMaxBody = 1 << 20
-	requestIDName  = "X-Request-Id"
+	// idleWorker is how long the stack of a connection that is gone stays.
+	idleWorker    = 2 * time.Second
+	requestIDName = "X-Request-Id"
 )
 
 // New checks the options and returns an Edge that serves nothing yet.
@@ -73,9 +76,11 @@ func New(o Options) (*Edge, error) {
 		e.keys = append(e.keys, sha256.Sum256([]byte(o.ControlKey)))
 	}
 	e.apiSlot = make(chan struct{}, e.o.APIConcurrency)
-	e.inflated = make(chan struct{}, e.o.InflateConcurrency)
-	e.bodies.largest = max(e.o.LargestBody, e.maxBody(""))
-	e.bodies.limit = max(e.o.MaxReceiving, bodiesAtOnce*e.bodies.largest)
+	e.inflating = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
+	e.bodies = newBodies(e.o.BodyMemory, max(e.o.LargestBody, e.maxBody("")))
+	e.crowd = &crowd{
+		limit: e.o.ConnectionsPerAddress, trusted: e.trusted, metrics: e.o.Metrics, log: e.o.Log, open: make(map[netip.Addr]int),
+	}
 	e.requests, e.cut = context.WithCancel(context.Background())
 	e.deadline = deadline{parent: e.requests, limit: e.o.RequestTimeout}
 	e.path = strings.TrimRight(e.public.EscapedPath(), "/")
@@ -87,8 +92,10 @@ func New(o Options) (*Edge, error) {
 		// and rebuilt with other bytes than were signed.
 		DisablePreParseMultipartForm: true,
 		BodyLimit:                    int(e.maxBody("")),
-		ReadBufferSize:               headerRoom,
-		ReadTimeout:                  e.o.ReadTimeout, WriteTimeout: e.o.WriteTimeout, IdleTimeout: e.o.IdleTimeout,
+		// Else the server allocates what a sender declares, before it is there.
+		StreamRequestBody: true,
+		ReadBufferSize:    headerRoom,
+		ReadTimeout:       e.o.ReadTimeout, WriteTimeout: e.o.WriteTimeout, IdleTimeout: e.o.IdleTimeout,
 		// Nothing here asks fiber who the client is (see proxy.go); should
 		// something ever do, it is told nothing that can be forged.
 		EnableTrustedProxyCheck: true,
@@ -122,11 +129,21 @@ func (e *Edge) guard() {
 	}
 	server.CloseOnShutdown = true
 	server.SecureErrorLogMessage = true // else an error quotes what was sent
+	server.MaxIdleWorkerDuration = idleWorker
 	server.Handler = func(rc *fasthttp.RequestCtx) {
 		defer e.rescue(rc)
 		e.begin(rc)
+		if e.refuseFraming(rc) {
+			return
+		}
+		declared := rc.Request.Header.ContentLength()
+		if c, ok := rc.Conn().(*conn); ok {
+			c.unread = declared < 0 || declared > tinyBody
+			defer func() { c.linger.Store(c.unread) }()
+		}
 		switch {
-		case e.refuseFraming(rc):
+		case declared > tinyBody && int64(declared) > e.maxBody(e.sourceOf(string(rc.RequestURI()))):
+			e.failRaw(rc, fiber.ErrRequestEntityTooLarge)
 		case methods[string(rc.Method())]:
 			next(rc)
 		default:
@@ -143,11 +160,9 @@ func (e *Edge) guard() {
 		e.notePreface(rc)
 		inner(rc, err)
 	}
-	// The cap is applied before the body is read, so that a source with a
-	// small one cannot be made to hold a large one.
 	server.HeaderReceived = func(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 		checkFraming(h)
-		return fasthttp.RequestConfig{MaxRequestBodySize: int(e.maxBody(e.sourceOf(string(h.RequestURI()))))}
+		return fasthttp.RequestConfig{}
 	}
 }
 

@@ -43,8 +43,6 @@ var (
 		Message: "too many API requests at once; try again later"}
 	errNotReady = &failure{Status: http.StatusServiceUnavailable, Code: "not_ready", Message: "not ready", retry: 5 * time.Second}
 	errStopping = errors.New("shutting down")
-	errCrowded  = &failure{Status: http.StatusServiceUnavailable, Code: "busy", retry: 5 * time.Second,
-		Message: "too many compressed deliveries at once; try again later, or send it without Content-Encoding"}
 )
 
 // failureOf maps every error to what the client gets: the one place that does.

@@ -2,7 +2,6 @@ package edge_test
 
 import (
 	"bufio"
-	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -124,15 +123,17 @@ func TestHostile_Requests(t *testing.T) { // not parallel: it counts what the pr
 	}
 }
 
-// Only so many compressed bodies are in memory at once. Those that come as
-// they are do not wait for them.
+// Compressed bodies are in memory at once as far as what they are undone to fits;
+// the others are told to come again. Those that come as they are and are small do
+// not wait for them.
 func TestHostile_CompressedOnesWait(t *testing.T) {
 	t.Parallel()
-	const places = 3
+	const limit, places = 1 << 20, 1 // the memory is what one of them needs
 	s := start(t, func(o *edge.Options, in *ingest.Intake, j *journal) {
-		o.InflateConcurrency, o.RequestTimeout = places, 500*time.Millisecond
+		o.MaxBody = func(string) int64 { return limit }
+		o.BodyMemory, o.ReadTimeout = edge.LeastBodyMemory(limit), 500*time.Millisecond
 		in.Source = sender{verify: func(d *ingest.Delivery) error {
-			if bytes.Equal(d.Body, []byte("held")) {
+			if len(d.Body) == limit {
 				j.entered <- struct{}{}
 				<-j.hold
 			}
@@ -140,15 +141,13 @@ func TestHostile_CompressedOnesWait(t *testing.T) {
 		}}
 		j.entered, j.hold = make(chan struct{}, 100), make(chan struct{})
 	})
-	body := packed(t, []byte("held"))
+	body := packed(t, make([]byte, limit))
 	var wg sync.WaitGroup
 	for range places {
 		wg.Go(func() { _ = s.send(t, compressed(body)) })
-	}
-	for range places {
 		<-s.journal.entered
 	}
-	r, err := s.try("POST", "/in/landing", strings.NewReader(packed(t, []byte("more"))), "Content-Encoding: gzip")
+	r, err := s.try("POST", "/in/landing", strings.NewReader(body), "Content-Encoding: gzip")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,10 +155,18 @@ func TestHostile_CompressedOnesWait(t *testing.T) {
 	if r.Header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}
+	var small sync.WaitGroup
+	small.Go(func() {
+		if status := s.send(t, compressed(packed(t, []byte("small")))); status != http.StatusOK {
+			t.Errorf("a small compressed one: %d", status)
+		}
+	})
+	<-s.journal.entered
 	close(s.journal.hold)
 	wg.Wait()
-	for range 2 * places { // the places are given back
-		if r := s.do(t, "POST", "/in/landing", packed(t, []byte("more")), "Content-Encoding: gzip"); r.StatusCode != http.StatusOK {
+	small.Wait()
+	for range 2 * places { // the memory is given back
+		if r := s.do(t, "POST", "/in/landing", body, "Content-Encoding: gzip"); r.StatusCode != http.StatusOK {
 			t.Errorf("got %d", r.StatusCode)
 		}
 	}

@@ -47,21 +47,17 @@ func (e *Edge) take(c *fiber.Ctx, source string) error {
 	if c.Method() == http.MethodOptions {
 		return e.asked(c, intake, from)
 	}
-	ctx := e.deadline.context()
-	if len(c.Request().Header.ContentEncoding()) > 0 {
-		select {
-		case e.inflated <- struct{}{}:
-			defer func() { <-e.inflated }()
-		case <-ctx.Done():
-			return errCrowded
-		}
-	}
 	d, err := e.deliveryFrom(c, source, from, now)
 	if err != nil {
 		return err
 	}
+	memory := e.memory(c, from, source)
+	defer memory.release()
+	if err := e.fillBody(c, d, intake, memory); err != nil {
+		return err
+	}
 	id := d.ID
-	answer, err := e.o.Acceptor.AcceptIf(ctx, d, e.admission(from, &standing))
+	answer, err := e.o.Acceptor.AcceptIf(e.deadline.context(), d, e.admission(from, &standing))
 	e.noteKeeping(err)
 	if err != nil {
 		if errors.Is(err, ingest.ErrMethod) {

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -22,29 +21,36 @@ func (e *Edge) mount(h http.Handler) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		ctx, cancel := context.WithTimeout(e.requests, e.o.APITimeout)
 		defer cancel()
-		r, err := e.requestFrom(ctx, c)
+		from := e.nearestClient(c) // authorize has noted it
+		r, err := requestFrom(ctx, c, from)
 		if err != nil {
 			return fiber.ErrBadRequest
 		}
+		memory := e.memory(c, from, "")
+		defer memory.release()
+		body, err := e.receive(c.Context(), memory, nil, e.maxBody(""))
+		if err != nil {
+			return err
+		}
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 		w := &answer{header: make(http.Header)}
 		h.ServeHTTP(w, r)
 		return w.send(c)
 	}
 }
 
-func (e *Edge) requestFrom(ctx context.Context, c *fiber.Ctx) (*http.Request, error) {
+// requestFrom copies a request, but for its body.
+func requestFrom(ctx context.Context, c *fiber.Ctx, from client) (*http.Request, error) {
 	target := originForm(string(c.Request().Header.RequestURI()))
 	u, err := url.ParseRequestURI(target)
 	if err != nil {
 		return nil, err
 	}
-	body := slices.Clone(c.BodyRaw())
 	r := &http.Request{
 		Method: strings.Clone(c.Method()), URL: u, RequestURI: target,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: make(http.Header), Host: string(c.Request().Host()),
-		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
-		RemoteAddr: e.nearestClient(c).addr.String(), // authorize has noted it
+		RemoteAddr: from.addr.String(),
 	}
 	for key, value := range c.Request().Header.All() {
 		if name := string(key); name != fiber.HeaderHost {

@@ -45,16 +45,17 @@ type Options struct {
 	// ShutdownTimeout is what requests in flight get when Run ends [10 s].
 	ShutdownTimeout time.Duration
 
-	// InflateConcurrency is how many compressed deliveries are in hand at once;
-	// others wait, for RequestTimeout at most [32].
-	InflateConcurrency int
-
 	// LargestBody is the largest that MaxBody tells of any source [that of ""].
 	LargestBody int64
-	// MaxReceiving is how many bytes of large requests are in hand at once, in
-	// all connections together; others wait, for ReadTimeout at most [256 MiB, and
-	// at least four of the largest body].
-	MaxReceiving int64
+	// BodyMemory is what all request bodies take together, in bytes, each as often
+	// as it is in memory [DefaultBodyMemory, and at least LeastBodyMemory of the
+	// largest body]. Others wait, for ReadTimeout at most; small ones do not wait
+	// for large ones.
+	BodyMemory int64
+	// ConnectionsPerAddress is how many connections one address, or one /64 of
+	// IPv6, has open at once; further ones are closed. Trusted proxies may have
+	// any number. [256]
+	ConnectionsPerAddress int
 
 	// SourceLimits count by source; AddressLimits by an IPv4 address or a /64 of
 	// IPv6, and NetworkLimits by the /48 of that.
@@ -111,7 +112,8 @@ type Metrics interface {
 	// code.
 	Answered(source, code string)
 	// Limited counts a refusal by a limit: "source", "address" or "network", for
-	// deliveries, or one of these with "_events" or "_bytes".
+	// deliveries, or one of these with "_events" or "_bytes"; "memory" (of bodies);
+	// or "connections" (of an address; they have no source).
 	Limited(source, limit string)
 	Panicked()
 	// UntrustedForwarded counts a request that was forwarded by a peer that is
@@ -144,11 +146,11 @@ func (o Options) withDefaults() Options {
 	if o.APIConcurrency <= 0 {
 		o.APIConcurrency = 8
 	}
-	if o.InflateConcurrency <= 0 {
-		o.InflateConcurrency = 32
+	if o.BodyMemory <= 0 {
+		o.BodyMemory = DefaultBodyMemory
 	}
-	if o.MaxReceiving <= 0 {
-		o.MaxReceiving = bodiesLimit
+	if o.ConnectionsPerAddress <= 0 {
+		o.ConnectionsPerAddress = 256
 	}
 	if o.Ready == nil {
 		o.Ready = func() error { return nil }

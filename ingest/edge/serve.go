@@ -55,7 +55,7 @@ func (e *Edge) RunOn(ctx context.Context, ln net.Listener) error {
 
 // Serve answers connections from ln until Shutdown, and closes it.
 func (e *Edge) Serve(ln net.Listener) error {
-	d := &door{Listener: ln, open: make(map[*conn]struct{}), bodies: &e.bodies}
+	d := &door{Listener: ln, open: make(map[*conn]struct{}), crowd: e.crowd}
 	e.mu.Lock()
 	if e.stopping.Load() {
 		e.mu.Unlock()

@@ -41,6 +41,9 @@ func (c *Click) Verify(d *ingest.Delivery) error {
 	return signature.Token(d, c.config.Secrets)
 }
 
+// Authorized checks the token, which is never in the body.
+func (c *Click) Authorized(d *ingest.Delivery) error { return c.Verify(d) }
+
 // Decode reads the clicks. Errors in a list are named like "[3].url".
 func (c *Click) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
 	invalid := new(ingest.InvalidError)

@@ -33,6 +33,9 @@ func NewStatus(config ingest.SourceConfig) (ingest.Source, error) {
 // Verify checks the sender's token.
 func (s *Status) Verify(d *ingest.Delivery) error { return signature.Token(d, s.config.Secrets) }
 
+// Authorized checks the token, which is never in the body.
+func (s *Status) Authorized(d *ingest.Delivery) error { return s.Verify(d) }
+
 // Decode reads the changes. Errors in a list are named like "[3].value".
 func (s *Status) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
 	invalid := new(ingest.InvalidError)

@@ -120,6 +120,9 @@ func NewCost(config ingest.SourceConfig) (ingest.Source, error) {
 // Verify checks the sender's token.
 func (c *Cost) Verify(d *ingest.Delivery) error { return signature.Token(d, c.config.Secrets) }
 
+// Authorized checks the token, which is never in the body.
+func (c *Cost) Authorized(d *ingest.Delivery) error { return c.Verify(d) }
+
 // Decode reads the whole file, or refuses it with the lines at fault.
 func (c *Cost) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
 	if err := c.checkMediaType(d.Header.Get("Content-Type")); err != nil {

@@ -38,6 +38,9 @@ func NewJSON(config ingest.SourceConfig) (ingest.Source, error) {
 	return &JSON{Guard: guard, reader: reader}, nil
 }
 
+// Authorized checks what does not need the body.
+func (j *JSON) Authorized(d *ingest.Delivery) error { return j.VerifyHead(d) }
+
 // Decode reads one lead, or a list of them.
 func (j *JSON) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
 	media, err := mediaOf(d)

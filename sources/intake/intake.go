@@ -35,7 +35,7 @@ type Options struct {
 }
 
 // Wrap makes the intake of a source. What the source can do besides (see
-// ingest.Challenger, Redactor, Responder, Refuser, Tokened, Confirmer, Fetcher)
+// ingest.Authorizer, Challenger, Redactor, Responder, Refuser, Tokened, Confirmer, Fetcher)
 // is taken over.
 func Wrap(source ingest.Source, config ingest.SourceConfig, options Options) *ingest.Intake {
 	if config.Location == nil {
@@ -47,6 +47,9 @@ func Wrap(source ingest.Source, config ingest.SourceConfig, options Options) *in
 		Methods:    options.Methods,
 		Below:      options.Below,
 		Source:     &decoder{Source: source, config: config, firstParty: options.FirstParty, refer: options.Refer},
+	}
+	if a, ok := source.(ingest.Authorizer); ok {
+		in.Authorized = a.Authorized
 	}
 	if c, ok := source.(ingest.Challenger); ok {
 		in.Challenge = c.Challenge

@@ -41,6 +41,9 @@ func NewCloudMailin(config ingest.SourceConfig) (ingest.Source, error) {
 func (c *CloudMailin) Refuse(r ingest.Refusal) (ingest.Answer, bool) { return deferral(r) }
 
 // cloudHeaders are the first values of headers, by their names in snake case.
+// Authorized checks what does not need the body.
+func (c *CloudMailin) Authorized(d *ingest.Delivery) error { return c.VerifyHead(d) }
+
 type cloudHeaders map[string]string
 
 // UnmarshalJSON implements json.Unmarshaler. A value is a string, or a list

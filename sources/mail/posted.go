@@ -34,6 +34,9 @@ func NewPosted(config ingest.SourceConfig) (ingest.Source, error) {
 // prospects.
 func NewADF(config ingest.SourceConfig) (ingest.Source, error) { return NewPosted(config) }
 
+// Authorized checks what does not need the body.
+func (p *Posted) Authorized(d *ingest.Delivery) error { return p.VerifyHead(d) }
+
 // Decode reads the person who asks out of one mail.
 func (p *Posted) Decode(d *ingest.Delivery) ([]ingest.Event, error) {
 	media, params, _ := mime.ParseMediaType(d.Header.Get("Content-Type"))

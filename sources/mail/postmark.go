@@ -53,6 +53,9 @@ func newGuarded(config ingest.SourceConfig) (*signature.Guard, *inbox, error) {
 	return guard, inbox, err
 }
 
+// Authorized checks what does not need the body.
+func (p *Postmark) Authorized(d *ingest.Delivery) error { return p.VerifyHead(d) }
+
 // Refuse keeps from Postmark the one status that has it give a mail up.
 func (p *Postmark) Refuse(r ingest.Refusal) (ingest.Answer, bool) {
 	if r.Status != 403 {

@@ -31,6 +31,13 @@ func (c *testCase) check() []string {
 	if c.intake.Verify(c.delivery) != nil {
 		return problems
 	}
+	if c.intake.Authorized != nil {
+		early := clone(c.delivery)
+		early.Body = nil
+		if err := c.intake.Authorized(early); err != nil {
+			problems = append(problems, fmt.Sprintf("Authorized refuses what Verify takes, before the body is there: %v", err))
+		}
+	}
 	return append(problems, c.checkRefusals()...)
 }
 
