@@ -54,15 +54,12 @@ func newBodies(memory, largest int64) *bodies {
 // them wait for each other.
 type hold struct {
 	bodies       *bodies
-	small, large claim
-	isLarge      bool
+	address      netip.Addr
+	source       string
 	deadline     time.Time // for waiting
 	stop         <-chan struct{}
-}
-
-func (b *bodies) hold(address netip.Addr, source string, deadline time.Time, stop <-chan struct{}) *hold {
-	who := claim{address: network(address), source: source}
-	return &hold{bodies: b, small: who, large: who, deadline: deadline, stop: stop}
+	small, large *claim // nil: nothing was reserved
+	isLarge      bool
 }
 
 // network is the address, or the /64 that one client commonly holds.
@@ -80,28 +77,28 @@ func (h *hold) reserve(n int64) error {
 	if n <= 0 {
 		return nil
 	}
-	h.isLarge = h.isLarge || h.small.held+h.small.turned+n > smallMost
+	h.isLarge = h.isLarge || h.small.bytes()+n > smallMost
+	budget, c := h.bodies.small, &h.small
 	if h.isLarge {
-		return h.bodies.large.reserve(&h.large, n, h.deadline, h.stop)
+		budget, c = h.bodies.large, &h.large
 	}
-	return h.bodies.small.reserve(&h.small, n, h.deadline, h.stop)
+	if *c == nil {
+		*c = &claim{address: network(h.address), source: h.source}
+	}
+	return budget.reserve(*c, n, h.deadline, h.stop)
 }
 
 // giveBack returns n bytes, those first that were reserved last.
 func (h *hold) giveBack(n int64) {
-	if large := min(n, h.large.held+h.large.turned); large > 0 {
-		h.bodies.large.giveBack(&h.large, large)
-		n -= large
-	}
-	if n > 0 {
-		h.bodies.small.giveBack(&h.small, n)
-	}
+	large := min(n, h.large.bytes())
+	h.bodies.large.giveBack(h.large, large)
+	h.bodies.small.giveBack(h.small, n-large)
 }
 
 // release returns everything.
 func (h *hold) release() {
-	h.bodies.small.release(&h.small)
-	h.bodies.large.release(&h.large)
+	h.bodies.large.release(h.large)
+	h.bodies.small.release(h.small)
 }
 
 // budget is memory that requests reserve parts of, in bytes. An address gets no
@@ -138,7 +135,14 @@ type claim struct {
 	turned  int64 // of what is for one at a time
 	wants   int64
 	granted chan struct{} // closed when it got what it wants
-	asked   bool          // ever; only the request's goroutine uses it
+}
+
+// bytes may be called by the claim's request, while it does not wait.
+func (c *claim) bytes() int64 {
+	if c == nil {
+		return 0
+	}
+	return c.held + c.turned
 }
 
 func newBudget(total, turn int64) *budget {
@@ -149,7 +153,6 @@ func newBudget(total, turn int64) *budget {
 }
 
 func (b *budget) reserve(c *claim, n int64, deadline time.Time, stop <-chan struct{}) error {
-	c.asked = true
 	if !b.ask(c, n) {
 		return nil
 	}
@@ -204,6 +207,9 @@ func (b *budget) ask(c *claim, n int64) (waits bool) {
 
 // giveBack takes n bytes from c.
 func (b *budget) giveBack(c *claim, n int64) {
+	if n <= 0 {
+		return
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.take(c, n)
@@ -212,12 +218,12 @@ func (b *budget) giveBack(c *claim, n int64) {
 
 // release takes everything from c, and the turn if it has it.
 func (b *budget) release(c *claim) {
-	if !c.asked {
+	if c == nil {
 		return
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.take(c, c.held+c.turned)
+	b.take(c, c.bytes())
 	if b.current == c {
 		b.current = nil
 	}

@@ -22,12 +22,12 @@ var (
 )
 
 // memory is what a request may reserve.
-func (e *Edge) memory(c *fiber.Ctx, from client, source string) *hold {
+func (e *Edge) memory(c *fiber.Ctx, from client, source string) hold {
 	deadline := time.Now().Add(e.o.ReadTimeout)
 	if own, ok := c.Context().Conn().(*conn); ok && !own.read.IsZero() {
 		deadline = own.read
 	}
-	return e.bodies.hold(from.addr, source, deadline, e.requests.Done())
+	return hold{bodies: e.bodies, address: from.addr, source: source, deadline: deadline, stop: e.requests.Done()}
 }
 
 // fillBody reads the body of a delivery. What may be large is read only of who is

@@ -7,7 +7,6 @@ import (
 	"compress/zlib"
 	"errors"
 	"io"
-	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -48,7 +47,7 @@ func FuzzInflate(f *testing.F) {
 	f.Add("br", []byte("plain"))
 	slots, memory := make(chan struct{}, 1), newBodies(DefaultBodyMemory, limit)
 	undo := func(raw []byte, encoding string) ([]byte, error) {
-		h := memory.hold(netip.Addr{}, "", time.Now().Add(time.Minute), nil)
+		h := &hold{bodies: memory, deadline: time.Now().Add(time.Minute)}
 		defer h.release()
 		return inflate(raw, strings.ToLower(encoding), h, limit, slots)
 	}

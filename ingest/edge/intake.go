@@ -53,7 +53,7 @@ func (e *Edge) take(c *fiber.Ctx, source string) error {
 	}
 	memory := e.memory(c, from, source)
 	defer memory.release()
-	if err := e.fillBody(c, d, intake, memory); err != nil {
+	if err := e.fillBody(c, d, intake, &memory); err != nil {
 		return err
 	}
 	id := d.ID

@@ -28,7 +28,7 @@ func (e *Edge) mount(h http.Handler) fiber.Handler {
 		}
 		memory := e.memory(c, from, "")
 		defer memory.release()
-		body, err := e.receive(c.Context(), memory, nil, e.maxBody(""))
+		body, err := e.receive(c.Context(), &memory, nil, e.maxBody(""))
 		if err != nil {
 			return err
 		}
