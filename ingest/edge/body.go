@@ -119,18 +119,22 @@ func read(stream io.Reader, h *hold, declared, limit int64, record bool) ([]byte
 	return body, err
 }
 
-// readFailure says why a body could not be read.
+// readFailure says why a body could not be read. The connection ends: where the next
+// request on it begins is not known, or a long way off.
 func (e *Edge) readFailure(rc *fasthttp.RequestCtx, err error) error {
+	rc.SetConnectionClose()
 	var own *failure
-	var network net.Error
+	var small *fasthttp.ErrSmallBuffer // for the trailers
 	switch {
 	case errors.As(err, &own), errors.Is(err, ingest.ErrTooLarge), errors.Is(err, ingest.ErrClosed):
-		return err // the sender is still sending
+		return err
+	case errors.As(err, &small):
+		return fiber.ErrRequestHeaderFieldsTooLarge
 	}
 	if c, ok := rc.Conn().(*conn); ok {
 		c.unread = false // what is left of it will not come
 	}
-	rc.SetConnectionClose()
+	var network net.Error
 	if errors.As(err, &network) && network.Timeout() {
 		return fiber.ErrRequestTimeout
 	}

@@ -141,12 +141,9 @@ func (e *Edge) guard() {
 			c.unread = declared < 0 || declared > tinyBody
 			defer func() { c.linger.Store(c.unread) }()
 		}
-		switch {
-		case declared > tinyBody && int64(declared) > e.maxBody(e.sourceOf(string(rc.RequestURI()))):
-			e.failRaw(rc, fiber.ErrRequestEntityTooLarge)
-		case methods[string(rc.Method())]:
+		if methods[string(rc.Method())] {
 			next(rc)
-		default:
+		} else {
 			e.failRaw(rc, fiber.ErrMethodNotAllowed)
 		}
 	}
@@ -161,7 +158,7 @@ func (e *Edge) guard() {
 		inner(rc, err)
 	}
 	server.HeaderReceived = func(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
-		checkFraming(h)
+		checkFraming(h, func() int64 { return e.maxBody(e.sourceOf(string(h.RequestURI()))) })
 		return fasthttp.RequestConfig{}
 	}
 }

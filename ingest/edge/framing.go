@@ -24,6 +24,7 @@ const (
 	identity    = "identity"
 	badHost     = "host"
 	tunnel      = "tunnel"
+	tooLarge    = "too large"
 )
 
 var framingFailures = map[string]*failure{
@@ -41,6 +42,8 @@ var framingFailures = map[string]*failure{
 	badHost: malformed("Host is not the name of a host, with or without a port"),
 	// RFC 9110, section 9.3.6: bytes after it belong to a tunnel.
 	tunnel: byStatus(http.StatusMethodNotAllowed),
+	// Section 15.5.14. It is no fault of framing, but as early.
+	tooLarge: byStatus(http.StatusRequestEntityTooLarge),
 }
 
 // errVersion answers all versions but HTTP/1.0 and HTTP/1.1 (RFC 9110, section 15.6.6).
@@ -51,9 +54,13 @@ func malformed(message string) *failure {
 	return &failure{Status: http.StatusBadRequest, Code: "malformed", Message: message}
 }
 
-// checkFraming marks a header that is to be refused. Its body is not read.
-func checkFraming(h *fasthttp.RequestHeader) {
+// checkFraming marks a header that is to be refused, for its framing or because it
+// declares a body larger than limit tells. Its body is not read.
+func checkFraming(h *fasthttp.RequestHeader, limit func() int64) {
 	fault := framingFault(h)
+	if declared := h.ContentLength(); fault == "" && declared > 0 && int64(declared) > limit() {
+		fault = tooLarge
+	}
 	if fault == "" {
 		return
 	}

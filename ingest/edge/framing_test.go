@@ -132,7 +132,7 @@ var chunks = []framing{
 	refused("a size of 17 digits", chunked("10000000000000005\r\nhello\r\n0\r\n\r\n"), 400),
 	refused("a size of 16 digits", chunked("ffffffffffffffff\r\nhello\r\n0\r\n\r\n"), 400),
 	refused("a size of 2^63-1", chunked("7fffffffffffffff\r\nhello\r\n0\r\n\r\n"), 400),
-	refused("a size above the limit", chunked("100001\r\nhello\r\n0\r\n\r\n"), 413),
+	refused("a size above the limit", chunked("100001\r\n"+strings.Repeat("x", 1<<20+1)+"\r\n0\r\n\r\n"), 413),
 }
 
 // headers is sections 2, 3 and 5.
