@@ -49,6 +49,9 @@ type HTTPConfig struct {
 	IdleTimeout    Duration `yaml:"idle_timeout"`
 	RequestTimeout Duration `yaml:"request_timeout"`
 	TrustedProxies []string `yaml:"trusted_proxies"`
+	// BodyMemory is 0 for what suits the machine; see Settings.bodyMemory.
+	BodyMemory            Bytes `yaml:"body_memory"`
+	ConnectionsPerAddress int   `yaml:"connections_per_address"`
 }
 
 // APIConfig holds the bearer keys of /api/v1.
@@ -157,6 +160,8 @@ func DefaultConfig() Config {
 			IdleTimeout:    Duration(60 * time.Second),
 			RequestTimeout: Duration(10 * time.Second),
 			TrustedProxies: []string{},
+
+			ConnectionsPerAddress: 256,
 		},
 		API:    APIConfig{Keys: []Secret{}},
 		Limits: LimitsConfig{PerSource: "2000/s", PerAddress: "50/s"},

@@ -62,6 +62,7 @@ func (c Config) Check() (*Settings, error) {
 	for i, source := range c.Sources {
 		source.check(fmt.Sprintf("sources[%d]", i), s, &problems)
 	}
+	s.checkBodyMemory(&problems)
 	if len(problems) > 0 {
 		return nil, problems
 	}

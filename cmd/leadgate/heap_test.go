@@ -17,3 +17,54 @@ func TestHeapLimit(t *testing.T) {
 	f(60, 109)
 	f(1000, 1519)
 }
+
+// Memory is given back when nothing is collected although much is held, or more
+// than the limit is held although it is collected; less and less often if that is
+// of no use.
+func TestHeapWatcher(t *testing.T) {
+	t.Parallel()
+	const much = 300 << 20
+	var w heapWatcher
+	now := heapState{live: much, resident: much, cycles: 1}
+	ticks := func() (n int) {
+		for n = 1; !w.due(now); n++ {
+			if n > 1000 {
+				t.Fatal("memory is never given back")
+			}
+		}
+		return n
+	}
+	ticks() // the first tick sees a collection
+	w.freed(much, much/2)
+	if n := ticks(); n != heapQuiet {
+		t.Errorf("given back after %d ticks", n)
+	}
+	for want := 2 * heapQuiet; want <= heapQuietMost; want *= 2 {
+		w.freed(much, much)
+		if n := ticks(); n != want {
+			t.Errorf("given back after %d ticks, want %d: it was of no use", n, want)
+		}
+	}
+	w.freed(much, much/2)
+	for range 1000 { // it is collected, and within the limit
+		if now.cycles++; w.due(now) {
+			t.Fatal("given back what is in use")
+		}
+	}
+	now.live = 1 << 20
+	for n := 1; ; n++ {
+		if now.cycles++; w.due(now) {
+			if n != heapQuiet {
+				t.Errorf("what is above the limit is given back after %d ticks", n)
+			}
+			break
+		}
+	}
+	w.freed(much, heapIdle)
+	now.resident = heapIdle
+	for range 1000 {
+		if w.due(now) {
+			t.Fatal("given back what is little")
+		}
+	}
+}

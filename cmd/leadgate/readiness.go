@@ -105,6 +105,7 @@ func (g *gateway) readiness() readiness {
 
 // addOwnChecks adds the checks of intake and journal.
 func (g *gateway) addOwnChecks() {
+	g.addCheck(filesCheck)
 	g.addCheck(func() check {
 		if err := g.edge.Ready(); err != nil {
 			return check{Name: "intake", State: stateFault, Detail: err.Error()}

@@ -244,7 +244,7 @@ func (g *gateway) openEdge() error {
 			}
 			return int64(s.HTTP.MaxBody)
 		},
-		LargestBody: s.largestBody(),
+		LargestBody: s.largestBody(), BodyMemory: s.bodyMemory(), ConnectionsPerAddress: s.HTTP.ConnectionsPerAddress,
 		ReadTimeout: time.Duration(s.HTTP.ReadTimeout), WriteTimeout: time.Duration(s.HTTP.WriteTimeout),
 		IdleTimeout: time.Duration(s.HTTP.IdleTimeout), RequestTimeout: time.Duration(s.HTTP.RequestTimeout),
 		SourceLimits: limits.source, AddressLimits: limits.address, NetworkLimits: limits.network,
