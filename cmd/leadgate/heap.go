@@ -9,10 +9,12 @@ import (
 )
 
 // By itself Go lets the heap become twice what lives in it. That is right while
-// little does. Beyond heapRoom only half as much again is let be: memory then
-// counts for more than the processor, of which a backlog leaves enough.
+// little does. Beyond heapRoom only half as much again is let be, and of what is
+// beyond heapMuch an eighth: memory then counts for more than the processor, of
+// which a backlog leaves enough.
 const (
 	heapRoom  = 76 << 20
+	heapMuch  = 160 << 20
 	heapWatch = time.Second
 )
 
@@ -106,4 +108,7 @@ func (w *heapWatcher) freed(before, after uint64) {
 }
 
 // heapLimit returns the limit for a heap of which so many bytes live.
-func heapLimit(live uint64) int64 { return max(heapRoom, int64(live)*3/2+heapRoom/4) }
+func heapLimit(live uint64) int64 {
+	size := int64(live)
+	return max(heapRoom, size+min(size, heapMuch)/2+max(0, size-heapMuch)/8+heapRoom/4)
+}

@@ -253,7 +253,11 @@ func (g *gateway) openEdge() error {
 		MetricsPage: metrics, API: g.api(), APIKeys: s.APIKeys, ControlKey: g.control.Key,
 		Metrics: g.metrics, Log: g.log,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	g.metrics.WatchLoad(func() float64 { return float64(g.edge.Connections()) }, func() float64 { return float64(g.edge.BodyMemory()) })
+	return nil
 }
 
 // rankAfter has what comes rank behind what came, also when the clock was set

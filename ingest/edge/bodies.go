@@ -24,6 +24,10 @@ const (
 	// record of it.
 	charge = 2
 
+	// decodingMost is how many bytes of large bodies are decoded at once; a larger
+	// one is decoded alone.
+	decodingMost = 4 << 20
+
 	// DefaultBodyMemory is what all bodies may take together, in bytes, where
 	// nothing else is said.
 	DefaultBodyMemory = 192 << 20
@@ -48,6 +52,9 @@ func newBodies(memory, largest int64) *bodies {
 		large: newBudget(memory-memory/3, charge*max(largest, smallBody)+inflaterMemory),
 	}
 }
+
+// reserved is what all requests hold, in bytes.
+func (b *bodies) reserved() int64 { return b.small.reserved() + b.large.reserved() }
 
 // hold is the memory of one request. It belongs to the request's goroutine.
 // Requests go from the small budget to the large one, never back: so no two of
@@ -101,16 +108,18 @@ func (h *hold) release() {
 	h.bodies.small.release(h.small)
 }
 
-// budget is memory that requests reserve parts of, in bytes. An address gets no
-// more than is left free beside it, and a source three times that: however many
-// take all they can, some is left for the next. Who does not get what it asks for
-// waits, behind those of its own address that asked earlier.
+// budget is memory that requests reserve parts of, in bytes. While it is half empty
+// an address may have a quarter. The other half is for addresses that have little
+// (see few): it takes 64 of them that take all they can before the next one has to
+// wait. A source has three quarters at most, which are shared out likewise. Who does
+// not get what it asks for waits, behind those of its own address that asked earlier.
 //
 // Requests that hold a part and wait for more could wait for each other for ever.
 // That is why a part of the memory is for one request at a time: whose turn it is
 // gets all it may need.
 type budget struct {
 	shared int64 // for all
+	few    int64 // what an address may have when half is used
 	turn   int64 // for the one whose turn it is
 
 	mu       sync.Mutex
@@ -145,9 +154,18 @@ func (c *claim) bytes() int64 {
 	return c.held + c.turned
 }
 
+func (b *budget) reserved() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.current != nil {
+		return b.used + b.current.turned
+	}
+	return b.used
+}
+
 func newBudget(total, turn int64) *budget {
 	return &budget{
-		shared: total - turn, turn: turn,
+		shared: total - turn, turn: turn, few: max((total-turn)/128, smallMost),
 		accounts: make(map[netip.Addr]*account), sources: make(map[string]int64),
 	}
 }
@@ -239,8 +257,11 @@ func (b *budget) grant(c *claim, a *account, n int64) bool {
 		c.turned += n
 		return true
 	}
-	left := b.shared - b.used - n
-	if left < 0 || a.held+n > left || b.sources[c.source]+n > 3*left {
+	used, ofSource, ofAddress := b.used+n, b.sources[c.source]+n, a.held+n
+	switch {
+	case used <= b.shared/2 && ofSource <= b.shared*3/8 && ofAddress <= b.shared/4:
+	case used <= b.shared && ofSource <= b.shared*3/4 && ofAddress <= b.few:
+	default:
 		return false
 	}
 	c.held += n

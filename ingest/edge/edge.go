@@ -16,6 +16,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
+	"golang.org/x/sync/semaphore"
 )
 
 // Edge is the HTTP server. Make one with New, and either Run it or Serve and
@@ -32,7 +33,10 @@ type Edge struct {
 	// inflating has a slot for each processor that decompresses at once.
 	inflating chan struct{}
 	bodies    *bodies
-	crowd     *crowd
+	// decoding bounds the bytes of large bodies that are verified and decoded at
+	// once: that takes several times their memory.
+	decoding *semaphore.Weighted
+	crowd    *crowd
 
 	forwarders, prefaces forwarders // who forwards without being trusted; who speaks the PROXY protocol
 
@@ -52,6 +56,9 @@ type Edge struct {
 const (
 	headerRoom     = 16 << 10
 	defaultMaxBody = 1 << 20
+	// largestUnread is how much of a body that nobody wanted is read, so that its
+	// connection can be used again.
+	largestUnread = 64 << 10
 	// idleWorker is how long the stack of a connection that is gone stays.
 	idleWorker    = 2 * time.Second
 	requestIDName = "X-Request-Id"
@@ -77,6 +84,7 @@ func New(o Options) (*Edge, error) {
 	}
 	e.apiSlot = make(chan struct{}, e.o.APIConcurrency)
 	e.inflating = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
+	e.decoding = semaphore.NewWeighted(decodingMost)
 	e.bodies = newBodies(e.o.BodyMemory, max(e.o.LargestBody, e.maxBody("")))
 	e.crowd = &crowd{
 		limit: e.o.ConnectionsPerAddress, trusted: e.trusted, metrics: e.o.Metrics, log: e.o.Log, open: make(map[netip.Addr]int),
@@ -139,7 +147,12 @@ func (e *Edge) guard() {
 		declared := rc.Request.Header.ContentLength()
 		if c, ok := rc.Conn().(*conn); ok {
 			c.unread = declared < 0 || declared > tinyBody
-			defer func() { c.linger.Store(c.unread) }()
+			defer func() {
+				c.linger.Store(c.unread)
+				if c.unread && (declared < 0 && !rc.IsGet() || declared > largestUnread) {
+					rc.SetConnectionClose() // so much is not read, or nobody knows how much
+				}
+			}()
 		}
 		if methods[string(rc.Method())] {
 			next(rc)

@@ -53,7 +53,7 @@ func (t *inTurn) Read(p []byte) (int, error) {
 	t.slots <- struct{}{}
 	n, err := t.r.Read(p)
 	<-t.slots
-	if err != nil && err != io.EOF { //nolint:errorlint // readers return the end itself
+	if err != nil && err != io.EOF {
 		err = errCompression
 	}
 	return n, err

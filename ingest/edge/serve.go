@@ -118,3 +118,14 @@ func waitFor(limit time.Duration, done func() bool) bool {
 	}
 	return done()
 }
+
+// Connections returns how many connections are open.
+func (e *Edge) Connections() int {
+	e.mu.Lock()
+	doors := slices.Clone(e.doors)
+	e.mu.Unlock()
+	return connections(doors)
+}
+
+// BodyMemory returns how many bytes are reserved for request bodies.
+func (e *Edge) BodyMemory() int64 { return e.bodies.reserved() }

@@ -30,8 +30,8 @@ func (s *Set) Answered(source, code string) {
 	s.answers.WithLabelValues(s.source(source), code).Inc()
 }
 
-// Limited counts a request that a rate limit refused; limit is "source" or
-// "address".
+// Limited counts a request or connection that a limit refused; limit names it: source,
+// address, memory, connections …
 func (s *Set) Limited(source, limit string) {
 	if s != nil {
 		s.limited.WithLabelValues(s.source(source), limit).Inc()

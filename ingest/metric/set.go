@@ -77,7 +77,7 @@ func New(o Options) *Set {
 func (s *Set) makeEdge() {
 	s.answers = counters("leadgate_edge_deliveries_total",
 		"Requests to a source's door, by what they were answered: accepted, or the code of the error.", "source", "code")
-	s.limited = counters("leadgate_limit_refusals_total", "Requests refused by a rate limit.", "source", "limit")
+	s.limited = counters("leadgate_limit_refusals_total", "Requests and connections refused by a limit.", "source", "limit")
 	s.panics = counter("leadgate_edge_panics_total", "Requests whose handler panicked and got a 500.")
 	s.append = histogram("leadgate_journal_append_seconds", "Time until the journal had a delivery on disk.")
 	s.appendErrors = counter("leadgate_journal_append_errors_total", "Deliveries that the journal could not keep.")
