@@ -220,6 +220,12 @@ func (d *Drain) Run(ctx context.Context) error {
 	defer deadline.Stop()
 	defer context.AfterFunc(ctx, func() { deadline.Reset(max(0, d.opts.StopTimeout)) })()
 
+	telling, quiet := context.WithCancel(ctx)
+	var teller sync.WaitGroup
+	teller.Go(func() { d.tellHeldUp(telling) })
+	defer teller.Wait()
+	defer quiet()
+
 	err := d.run(ctx, work)
 	if errors.Is(err, errStopped) || ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return nil

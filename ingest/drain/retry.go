@@ -66,9 +66,6 @@ type failure struct {
 	attempts int
 }
 
-// logEvery is how many failed attempts share a line in the log.
-const logEvery = 20
-
 func (d *Drain) failed(stage Stage, attempt int, err error) {
 	text := redactError(err)
 	d.note(func(*Stat) {
@@ -79,8 +76,8 @@ func (d *Drain) failed(stage Stage, attempt int, err error) {
 		f.err, f.attempts = text, attempt
 		d.failing[stage] = f
 	})
-	if attempt%logEvery == 1 {
-		d.logger.Warn("drain is held up; deliveries are kept in the journal", "stage", stage, "attempt", attempt, "err", text)
+	if attempt == 1 { // tellHeldUp does so again
+		d.logger.Warn("drain is held up; deliveries are persisted in the journal", "stage", stage, "attempt", attempt, "err", text)
 	}
 	if d.opts.OnRetry != nil {
 		d.opts.OnRetry(stage, err)
