@@ -157,7 +157,7 @@ func (c *Conn) explain(err error) error {
 	remedy := ""
 	if errors.As(err, &exception) {
 		switch exception.Code {
-		case codeUnknownDatabase, codeUnknownTable:
+		case codeUnknownDatabase, codeUnknownTable, codeNoSuchColumnInTable:
 			remedy = "; run `leadgate migrate`"
 		case codeAuthenticationFailed, codeRequiredPassword, codeWrongPassword:
 			return fmt.Errorf("clickhouse %s: authentication failed (code %d); check user and password in clickhouse.url", c.Address(), exception.Code)
@@ -169,6 +169,8 @@ func (c *Conn) explain(err error) error {
 // Codes of the server's errors,
 // https://github.com/ClickHouse/ClickHouse/blob/master/src/Common/ErrorCodes.cpp.
 const (
+	codeNoSuchColumnInTable  = 16
+	codeUnknownIdentifier    = 47
 	codeUnknownTable         = 60
 	codeUnknownDatabase      = 81
 	codeReadOnly             = 164

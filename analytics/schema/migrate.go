@@ -2,6 +2,7 @@ package schema
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -193,6 +194,9 @@ func (r runner) adjustTTL(ctx context.Context) error {
 	}
 	var engine string
 	err := r.conn.QueryRow(ctx, "SELECT engine_full FROM system.tables WHERE database = $1 AND name = $2", r.Database, table).Scan(&engine)
+	if errors.Is(err, sql.ErrNoRows) { // somebody dropped it; Repair makes it, with this time
+		return nil
+	}
 	if err != nil {
 		return err
 	}
