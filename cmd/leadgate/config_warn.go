@@ -13,5 +13,8 @@ func (s *Settings) warnings() []string {
 	if s.MetricsPublic {
 		all = append(all, "metrics_public: everybody who can send leads can read the metrics, source names included: ask admin_listen for them instead")
 	}
+	if warning := s.exposed(); warning != "" {
+		all = append(all, warning)
+	}
 	return all
 }

@@ -6,20 +6,16 @@ import (
 	"time"
 )
 
-// gatewayChecks adds what the running gateway says of its parts. One that does
-// not run has nothing to say.
-func (d *doctor) gatewayChecks(ctx context.Context) {
-	control, err := d.settings.reachGateway()
-	var checks []check
-	if err == nil {
-		checks, err = control.readiness(ctx)
-	}
+// gatewayChecks adds what the running gateway says of its parts, and reports
+// whether it could be asked. One that does not run has nothing to say.
+func (d *doctor) gatewayChecks(ctx context.Context) bool {
+	checks, err := d.settings.askGateway(ctx)
 	switch {
 	case errors.Is(err, errNoGateway):
-		return
+		return false
 	case err != nil:
 		d.warn("gateway's own checks", "they cannot be read: "+err.Error(), "run doctor as the user of the gateway, and see the gateway's log")
-		return
+		return false
 	}
 	for _, c := range checks {
 		f := finding{state: c.State, subject: "gateway: " + c.Name, seen: c.Detail}
@@ -29,4 +25,5 @@ func (d *doctor) gatewayChecks(ctx context.Context) {
 		}
 		d.findings = append(d.findings, f)
 	}
+	return true
 }

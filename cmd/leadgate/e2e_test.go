@@ -90,6 +90,14 @@ type process struct {
 // and data_dir, and waits until it can take leads.
 func serve(t *testing.T, dir, text string) *process {
 	t.Helper()
+	p := prepareServe(t, dir, text)
+	p.start()
+	return p
+}
+
+// prepareServe is serve without the start.
+func prepareServe(t *testing.T, dir, text string) *process {
+	t.Helper()
 	port := freePort(t)
 	config := filepath.Join(dir, "config.yaml")
 	if !strings.Contains(text, "admin_listen:") {
@@ -99,9 +107,7 @@ func serve(t *testing.T, dir, text string) *process {
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := &process{t: t, url: fmt.Sprintf("http://127.0.0.1:%d", port), config: config, library: clickhousetest.Library(t)}
-	p.start()
-	return p
+	return &process{t: t, url: fmt.Sprintf("http://127.0.0.1:%d", port), config: config, library: clickhousetest.Library(t)}
 }
 
 func (p *process) command(ctx context.Context, args ...string) *exec.Cmd {
@@ -130,6 +136,12 @@ func (p *process) start() {
 			p.t.Logf("the gateway said:\n%s", p.said)
 		}
 	})
+	p.ready()
+}
+
+// ready waits until the gateway can take leads.
+func (p *process) ready() {
+	p.t.Helper()
 	p.until("ready", func() bool {
 		select {
 		case <-p.ended:

@@ -216,13 +216,17 @@ func (g *gateway) reconcileForever(ctx context.Context) {
 	if interval <= 0 {
 		return
 	}
-	r := &reconciler{settings: g.settings, conn: g.store.conn, pause: 10 * time.Second}
 	for wait := interval / 60; ; wait = interval {
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
 			return
 		}
+		conn, err := g.store.conn()
+		if err != nil { // it is said elsewhere
+			continue
+		}
+		r := &reconciler{settings: g.settings, conn: conn, pause: 10 * time.Second}
 		to := g.hooks.now().Add(-time.Minute)
 		if oldest := g.journal.Stat().OldestUncommitted; !oldest.IsZero() && oldest.Before(to) {
 			to = oldest.Add(-time.Minute)

@@ -46,14 +46,6 @@ func TestServe_RefusesToStart(t *testing.T) {
 			config: "listen: " + free + "\ndata_dir: " + file,
 			want:   []string{file, "data_dir", "give the gateway a directory"},
 		},
-		"no engine library": {
-			config: "listen: " + free, environ: []string{"LEADGATE_LIBCHDB=/does/not/exist.so"},
-			want: []string{"/does/not/exist.so", "engine library"},
-		},
-		"an engine library that is none": {
-			config: "listen: " + free, environ: []string{"LEADGATE_LIBCHDB=" + file},
-			want: []string{file, "engine library"},
-		},
 		"bad configuration": {
 			config: "listen: nowhere\nlog: {level: loud}",
 			want:   []string{"listen: not host:port", "log.level: "},
@@ -72,6 +64,23 @@ func TestServe_RefusesToStart(t *testing.T) {
 			if !strings.Contains(stderr, want) {
 				t.Errorf("%s: %q is not told:\n%s", name, want, stderr)
 			}
+		}
+	}
+}
+
+// Without a gateway, commands start the engine themselves, and say what it lacks.
+// The gateway starts without one: see TestIntegration_LibraryMissing.
+func TestCommands_NoEngine(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, []byte("not a library"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, library := range []string{"/does/not/exist.so", file} {
+		config := writeConfig(t, "data_dir: "+filepath.Join(t.TempDir(), "data")+"\n")
+		code, _, stderr := call(t, []string{"LEADGATE_LIBCHDB=" + library}, "sql", "SELECT 1", "--config", config)
+		if code != 1 || !strings.Contains(stderr, "engine library") || !strings.Contains(stderr, library) {
+			t.Errorf("%s: exit code %d: %s", library, code, stderr)
 		}
 	}
 }

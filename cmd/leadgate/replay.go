@@ -257,14 +257,14 @@ func apiError(w http.ResponseWriter, status int, code, message string) {
 
 // supersede is the drain's word with the store and the memory about replays.
 type supersede struct {
-	tables *tables
-	conn   *clickhouse.Conn
+	usable func(context.Context) (*clickhouse.Conn, error)
 	memory *dedupe.Memory
 }
 
 // Supersede implements drain.Replays.
 func (s *supersede) Supersede(ctx context.Context, deliveries []*ingest.Delivery, events []ingest.Event) (map[string]ingest.Verdict, error) {
-	if err := s.tables.check(ctx); err != nil {
+	conn, err := s.usable(ctx)
+	if err != nil {
 		return nil, err
 	}
 	means := make(map[[2]string]bool, len(events))
@@ -272,7 +272,7 @@ func (s *supersede) Supersede(ctx context.Context, deliveries []*ingest.Delivery
 		means[[2]string{events[i].DeliveryID, events[i].ID}] = true
 	}
 	var gone []ingest.Known
-	verdicts, err := s.conn.Meant(ctx, deliveries, func(known ingest.Known) error {
+	verdicts, err := conn.Meant(ctx, deliveries, func(known ingest.Known) error {
 		if !means[[2]string{known.DeliveryID, known.EventID}] {
 			gone = append(gone, known)
 		}

@@ -130,7 +130,7 @@ func (w *works) forget() {
 	w.options = drain.Options{
 		Log: w.journal, Intakes: w.settings.Intakes, Deduper: w.memory, Sink: sink,
 		Rebuild: func(ctx context.Context) error { return w.memory.Rebuild(ctx, clickhouse.NewLoader(w.conn)) },
-		Replays: &supersede{tables: &tables{fit: true}, conn: w.conn, memory: w.memory},
+		Replays: &supersede{usable: func(context.Context) (*clickhouse.Conn, error) { return w.conn, nil }, memory: w.memory},
 		Dir:     filepath.Join(w.settings.DataDir, "drain"), FlushInterval: time.Millisecond,
 		Backlog: func() (ingest.Position, time.Time) {
 			stat := w.journal.Stat()

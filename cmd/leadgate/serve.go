@@ -11,13 +11,10 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/leadgate/leadgate/analytics/schema"
 	"github.com/leadgate/leadgate/ingest"
 	"github.com/leadgate/leadgate/ingest/dedupe"
 	"github.com/leadgate/leadgate/ingest/drain"
@@ -54,7 +51,8 @@ type gateway struct {
 	listener net.Listener
 	admin    net.Listener // nil if there is none
 	journal  *journal.Log
-	store    *store
+	store    *supervisor
+	watch    *redisWatch
 	redis    redis.UniversalClient
 	embedded *dedupe.Embedded // nil if Redis is not ours
 	memory   *dedupe.Memory
@@ -74,6 +72,7 @@ func (a *app) serve(ctx context.Context, settings *Settings) error {
 	stop, release := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer release()
 	g := &gateway{settings: settings, log: a.logger(settings.Log)}
+	defer outlive(g.log)()
 	for _, warning := range settings.warnings() {
 		g.log.Warn("configuration", "warning", warning)
 	}
@@ -111,14 +110,8 @@ func (a *app) open(ctx context.Context, g *gateway) error {
 		return fmt.Errorf("data_dir: %w", err)
 	}
 	g.onClose(g.journal.Close)
-	if g.store, err = a.openStore(ctx, s, g.log); err != nil {
+	if err := g.openStore(a); err != nil {
 		return err
-	}
-	g.onClose(g.store.Close)
-	if g.store.engine == nil {
-		if err := g.reachRemote(ctx); err != nil {
-			return err
-		}
 	}
 	if err := g.openMemory(); err != nil {
 		return err
@@ -164,27 +157,6 @@ func makeDataDir(dir string) error {
 	return errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
 
-// reachRemote refuses tables that do not fit; a server that is away or too slow
-// is only told of, since leads are kept without it.
-func (g *gateway) reachRemote(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	ping := func(bare driver.Conn) error { return bare.Ping(ctx) }
-	if err := g.store.conn.Bare(ping); err != nil {
-		g.log.Warn("ClickHouse cannot be reached: deliveries are kept and counted when it is back",
-			"address", g.store.conn.Address(), "err", err)
-		return nil
-	}
-	err := prepare(ctx, g.settings, g.store.conn)
-	var said *clickhouse.Exception
-	if err == nil || errors.Is(err, errPending) || errors.Is(err, schema.ErrNewer) || errors.As(err, &said) {
-		return err
-	}
-	g.log.Warn("ClickHouse is slow or goes away: its tables are looked at again before anything is counted",
-		"address", g.store.conn.Address(), "err", err)
-	return nil
-}
-
 // run serves until stop ends: first the edge ends, then the drain, to a
 // deadline. A second signal, or the end of ctx, cuts the drain short.
 func (g *gateway) run(ctx, stop context.Context) error {
@@ -200,6 +172,8 @@ func (g *gateway) run(ctx, stop context.Context) error {
 		}
 		return err
 	})
+	group.Go(func() error { g.store.run(draining); return nil })
+	group.Go(func() error { g.watch.run(draining); return nil })
 	comparing, endComparing := context.WithCancel(stop)
 	group.Go(func() error { boundHeap(comparing); return nil })
 	group.Go(func() error { g.watchChecks(comparing); return nil })

@@ -40,8 +40,8 @@ func (s *Settings) schemaParams() schema.Params {
 	return schema.Params{Cluster: s.ClickHouse.Cluster, RawTTL: time.Duration(s.Deliveries.RawRetention)}
 }
 
-// openStore connects to the configured server, or starts the embedded engine
-// and brings its tables up to date. It does not wait for a server that is away.
+// openStore connects to the configured server, or starts the embedded engine. It
+// does not look at the tables, nor wait for a server that is away.
 func (a *app) openStore(ctx context.Context, s *Settings, log *slog.Logger) (*store, error) {
 	if s.ClickHouseURL != "" {
 		conn, err := clickhouse.Open(clickhouse.Options{URL: s.ClickHouseURL, Log: log})
@@ -59,10 +59,7 @@ func (a *app) openStore(ctx context.Context, s *Settings, log *slog.Logger) (*st
 		return nil, fmt.Errorf("embedded ClickHouse: %w", err)
 	}
 	st := &store{engine: engine}
-	if st.conn, err = clickhouse.Open(clickhouse.Options{URL: engine.URL(), Dial: engine.Dial, Log: log}); err == nil {
-		err = migrateEmbedded(ctx, st.conn, s.schemaParams(), log)
-	}
-	if err != nil {
+	if st.conn, err = clickhouse.Open(clickhouse.Options{URL: engine.URL(), Dial: engine.Dial, Log: log}); err != nil {
 		return nil, errors.Join(fmt.Errorf("embedded ClickHouse: %w", err), st.Close())
 	}
 	return st, nil
@@ -85,16 +82,21 @@ func migrateEmbedded(ctx context.Context, conn *clickhouse.Conn, p schema.Params
 // of a running one is used; without one it is started for the command.
 func (a *app) reachStore(ctx context.Context, s *Settings) (*store, error) {
 	if s.ClickHouseURL == "" {
-		if engine, ok := embedded.Running(s.engineDir()); ok {
-			conn, err := clickhouse.Open(clickhouse.Options{URL: engine.URL(), Dial: engine.Dial})
-			return &store{conn: conn}, err
+		if st, err := s.reachEngine(ctx); st != nil || err != nil {
+			return st, err
 		}
 	}
 	st, err := a.openStore(ctx, s, slog.New(slog.DiscardHandler))
-	if err != nil || st.engine != nil {
-		return st, err
+	if err != nil {
+		return nil, err
 	}
-	if err := st.conn.Ping(ctx); err != nil {
+	if st.engine != nil {
+		if err := migrateEmbedded(ctx, st.conn, s.schemaParams(), slog.New(slog.DiscardHandler)); err != nil {
+			return nil, errors.Join(fmt.Errorf("embedded ClickHouse: %w", err), st.Close())
+		}
+		return st, nil
+	}
+	if _, err := st.conn.Version(ctx); err != nil { // the database need not be there: migrate makes it
 		return nil, errors.Join(fmt.Errorf("ClickHouse at %s cannot be reached: %w (see `leadgate doctor`)", st.conn.Address(), err), st.Close())
 	}
 	return st, nil
@@ -111,45 +113,6 @@ func (a *app) withStore(ctx context.Context, f func(*Settings, *clickhouse.Conn)
 		return err
 	}
 	return errors.Join(f(settings, st.conn), st.Close())
-}
-
-// errPending refuses to serve on tables that the program does not expect.
-var errPending = errors.New("the store has pending migrations: run `leadgate migrate`, or set clickhouse.migrate: true")
-
-// prepare checks the tables of a remote store, and applies what is pending if
-// the configuration says so. Errors: errPending, schema.ErrNewer (wrapped), or
-// what keeps the store from being reached.
-func prepare(ctx context.Context, s *Settings, conn *clickhouse.Conn) error {
-	pending, err := schema.Pending(ctx, conn)
-	if err != nil || len(pending) == 0 {
-		return err
-	}
-	if !s.ClickHouse.Migrate {
-		return fmt.Errorf("%w (pending: %v)", errPending, pending)
-	}
-	_, err = schema.Migrate(ctx, conn, s.schemaParams())
-	return err
-}
-
-func (a *app) migrateCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "migrate", Short: "Bring the tables of the store up to date", Args: cobra.NoArgs,
-		Example: "  leadgate migrate --config config.yaml",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withStore(cmd.Context(), func(s *Settings, conn *clickhouse.Conn) error {
-				applied, err := schema.Migrate(cmd.Context(), conn, s.schemaParams())
-				if err != nil {
-					return err
-				}
-				if len(applied) == 0 {
-					fmt.Fprintf(a.stdout, "%s is up to date\n", conn.Database())
-					return nil
-				}
-				fmt.Fprintf(a.stdout, "%s: applied %v\n", conn.Database(), applied)
-				return nil
-			})
-		},
-	}
 }
 
 func (a *app) clickhouseCommand() *cobra.Command {

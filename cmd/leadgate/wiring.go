@@ -38,6 +38,7 @@ func (g *gateway) openMemory() error {
 		g.onClose(client.Close)
 	}
 	g.memory = g.settings.memory(g.redis, g.hooks.now)
+	g.watch = &redisWatch{embedded: g.embedded != nil, inspect: g.memory.Inspect, log: g.log, now: g.hooks.now}
 	return nil
 }
 
@@ -56,17 +57,17 @@ func (s *Settings) memory(client redis.UniversalClient, now func() time.Time) *d
 
 func (g *gateway) openDrain() error {
 	s := g.settings
-	tables := &tables{settings: s, conn: g.store.conn, fit: g.store.engine != nil}
-	sink := &checkedSink{tables: tables, sink: g.newSink()}
+	sink := &checkedSink{usable: g.store.usable, make: g.newSink}
 	options := drain.Options{
 		Log: g.journal, Intakes: s.Intakes, Deduper: g.memory,
 		Rebuild: func(ctx context.Context) error {
-			if err := tables.check(ctx); err != nil {
+			conn, err := g.store.usable(ctx)
+			if err != nil {
 				return err
 			}
-			return g.memory.Rebuild(ctx, clickhouse.NewLoader(g.store.conn))
+			return g.memory.Rebuild(ctx, clickhouse.NewLoader(conn))
 		},
-		Replays: &supersede{tables: tables, conn: g.store.conn, memory: g.memory},
+		Replays: &supersede{usable: g.store.usable, memory: g.memory},
 		Sink:    sink,
 		Join:    sink.join,
 		Pending: g.savePending,
@@ -79,13 +80,14 @@ func (g *gateway) openDrain() error {
 		FlushInterval: time.Duration(s.Drain.FlushInterval), MaxRows: s.Drain.BatchRows,
 		StopTimeout: -1, // run has waited by then, see finishDraining
 		OnBatch:     g.countBatch,
-		OnRetry: func(stage drain.Stage, _ error) {
+		OnRetry: func(stage drain.Stage, err error) {
 			g.metrics.Failed(metric.Stage(stage))
 			g.metrics.Retried(metric.Stage(stage))
+			g.store.distrust(err)
 		},
 		Logger: g.log,
 	}
-	if !g.store.conn.Streams() { // each batch for itself, and larger
+	if !g.store.streams() { // each batch for itself, and larger
 		options.Join, options.BatchBytes = nil, 4<<20
 	}
 	var err error
@@ -105,57 +107,18 @@ func sourceNames(s *Settings) []string {
 	return names
 }
 
-func (g *gateway) newSink() *clickhouse.Sink {
+func (g *gateway) newSink(conn *clickhouse.Conn) *clickhouse.Sink {
 	workspaces := make(map[string]string, len(g.settings.Intakes))
 	for name, intake := range g.settings.Intakes {
 		workspaces[name] = intake.Config.Workspace
 	}
-	return clickhouse.NewSink(g.store.conn, clickhouse.SinkOptions{
+	return clickhouse.NewSink(conn, clickhouse.SinkOptions{
 		Workspaces: workspaces,
 		Inserted: func(table string, rows int, _ time.Duration) {
 			g.metrics.Rows(table, rows)
 			g.hooks.inserted(table)
 		},
 	})
-}
-
-// tables are looked at before the drain first uses them, in case the store was
-// away when the gateway started. The drain never has two of these at once.
-type tables struct {
-	settings *Settings
-	conn     *clickhouse.Conn
-	fit      bool
-}
-
-func (t *tables) check(ctx context.Context) error {
-	if t.fit {
-		return nil
-	}
-	err := prepare(ctx, t.settings, t.conn)
-	t.fit = err == nil
-	return err
-}
-
-// checkedSink writes once the tables fit.
-type checkedSink struct {
-	tables *tables
-	sink   *clickhouse.Sink
-}
-
-// Write implements drain.Sink.
-func (c *checkedSink) Write(ctx context.Context, batch ingest.Batch) error {
-	if err := c.tables.check(ctx); err != nil {
-		return err
-	}
-	return c.sink.Write(ctx, batch)
-}
-
-// join is the drain's Options.Join.
-func (c *checkedSink) join(ctx context.Context, id string) (drain.Joined, error) {
-	if err := c.tables.check(ctx); err != nil {
-		return nil, err
-	}
-	return c.sink.Join(ctx, id)
 }
 
 func (g *gateway) countBatch(batch drain.Tally, took time.Duration) {
@@ -231,6 +194,7 @@ func (g *gateway) openEdge() error {
 	}
 	g.addOwnChecks()
 	g.addForwardersCheck()
+	g.addStoreChecks()
 	var metrics http.Handler
 	if s.MetricsPublic {
 		metrics = g.metrics.Handler()
@@ -278,11 +242,14 @@ func rankAfter(acceptor *ingest.Acceptor, log *journal.Log) error {
 // api serves /api/v1.
 func (g *gateway) api() http.Handler {
 	mux := http.NewServeMux()
-	connect := func(context.Context) (driver.Conn, error) { return g.store.conn, nil }
+	connect := func(context.Context) (driver.Conn, error) { return g.store.conn() }
 	mux.Handle("GET /api/v1/reports/cpl", report.Handler(connect, g.settings.Rules, reportDefaults(g.settings), g.log))
-	mux.Handle("POST /api/v1/deliveries/replay", (&replayer{settings: g.settings, conn: g.store.conn, journal: g.journal}).serve(g.log))
-	backfiller := &backfiller{settings: g.settings, conn: g.store.conn, journal: g.journal, fetcher: g.fetcher, decoders: g.acceptor.Decoders()}
-	mux.Handle("POST /api/v1/backfill", backfiller.serve(g.log))
+	mux.Handle("POST /api/v1/deliveries/replay", g.store.withConn(func(conn *clickhouse.Conn) http.Handler {
+		return (&replayer{settings: g.settings, conn: conn, journal: g.journal}).serve(g.log)
+	}))
+	mux.Handle("POST /api/v1/backfill", g.store.withConn(func(conn *clickhouse.Conn) http.Handler {
+		return (&backfiller{settings: g.settings, conn: conn, journal: g.journal, fetcher: g.fetcher, decoders: g.acceptor.Decoders()}).serve(g.log)
+	}))
 	mux.HandleFunc("GET /api/v1/readiness", g.serveReadiness)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
