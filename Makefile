@@ -91,8 +91,12 @@ lint: ## gofmt, golangci-lint
 	@for module in $(MODULES); do go mod tidy -C $$module -diff || { echo "run: go mod tidy -C $$module" >&2; exit 1; }; done
 
 .PHONY: vuln
-vuln: ## known vulnerabilities of the dependencies (needs the Internet)
-	go run golang.org/x/vuln/cmd/govulncheck@latest ./...
+vuln: ## known vulnerabilities in what is called (GOVULNDB=https://… or file://… of a mirror)
+	.ci/vuln $(MODULES)
+
+.PHONY: outdated
+outdated: ## newer versions of what go.mod requires
+	@for module in $(MODULES); do go list -C $$module -m -u -f '{{if and .Update (not .Indirect)}}{{.Path}} {{.Version}} -> {{.Update.Version}}{{end}}' all; done | sort -u
 
 cmd/bench/node/node_modules: cmd/bench/node/package.json cmd/bench/node/package-lock.json
 	npm ci --prefix cmd/bench/node --ignore-scripts --no-audit --no-fund --no-progress
