@@ -227,19 +227,27 @@ func (p *proxied) testFraming(t *testing.T, n int, f framing, answers map[int]in
 	if len(got) > 2 {
 		t.Errorf("%s: two requests are answered %v", f.name, got)
 	}
+	p.probe(t, n, f.name, f.body, before)
+}
+
+// probe sends what the next client would, and checks that it gets its own answer,
+// and that besides its delivery at most one of the attempt before came in, as its
+// sender's.
+func (p *proxied) probe(t *testing.T, n int, name, body string, before int) {
+	t.Helper()
 	probe := fmt.Sprintf("probe-%d", n)
 	if r := p.post(t, p.client, "/in/landing", strings.NewReader(probe), "X-Request-Id: "+probe); r.StatusCode != http.StatusOK || r.Header.Get("X-Request-Id") != probe {
-		t.Errorf("%s: the next client gets %d, %s", f.name, r.StatusCode, r.Header.Get("X-Request-Id"))
+		t.Errorf("%s: the next client gets %d, %s", name, r.StatusCode, r.Header.Get("X-Request-Id"))
 	}
 	added := p.journal.deliveries(t)[before:]
 	if len(added) > 2 || len(added) == 0 || string(added[len(added)-1].Body) != probe {
-		t.Errorf("%s: %d deliveries", f.name, len(added))
+		t.Errorf("%s: %d deliveries", name, len(added))
 		return
 	}
 	for _, d := range added[:len(added)-1] {
 		all := fmt.Sprint(d.Header, d.URL, d.RemoteAddr)
-		if string(d.Body) != "hello" && string(d.Body) != f.body || strings.Contains(all, "203.0.113.7") || strings.Contains(all, "evil") || d.RemoteAddr != "127.0.0.10" {
-			t.Errorf("%s: %q from %s arrived, %v", f.name, d.Body, d.RemoteAddr, d.Header)
+		if string(d.Body) != "hello" && string(d.Body) != body || strings.Contains(all, "203.0.113.7") || strings.Contains(all, "evil") || d.RemoteAddr != "127.0.0.10" {
+			t.Errorf("%s: %q from %s arrived, %s %v", name, d.Body, d.RemoteAddr, d.URL, d.Header)
 		}
 	}
 }
