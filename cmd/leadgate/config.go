@@ -26,6 +26,7 @@ type Config struct {
 	API         APIConfig        `yaml:"api"`
 	Limits      LimitsConfig     `yaml:"limits"`
 	Journal     JournalConfig    `yaml:"journal"`
+	Disk        DiskConfig       `yaml:"disk"`
 	Drain       DrainConfig      `yaml:"drain"`
 	Dedupe      DedupeConfig     `yaml:"dedupe"`
 	Redis       RedisConfig      `yaml:"redis"`
@@ -78,6 +79,12 @@ type JournalConfig struct {
 	Retention    Duration `yaml:"retention"`
 }
 
+// DiskConfig says what of the disk is not for the journal.
+type DiskConfig struct {
+	// Reserve is 0 for none.
+	Reserve Bytes `yaml:"reserve"`
+}
+
 // DrainConfig says how deliveries travel from the journal to ClickHouse.
 type DrainConfig struct {
 	BatchRows     int      `yaml:"batch_rows"`
@@ -109,6 +116,8 @@ type ClickHouseConfig struct {
 // DeliveriesConfig says how long raw deliveries can be shown and replayed.
 type DeliveriesConfig struct {
 	RawRetention Duration `yaml:"raw_retention"`
+	// RawMaxBytes is 0 for no bound.
+	RawMaxBytes Bytes `yaml:"raw_max_bytes"`
 }
 
 // CostsConfig prices channels that have no cost export.
@@ -168,6 +177,7 @@ func DefaultConfig() Config {
 		Journal: JournalConfig{
 			MaxBytes: 10 << 30, SegmentBytes: 64 << 20, Retention: Duration(72 * time.Hour),
 		},
+		Disk: DiskConfig{Reserve: 2 << 30},
 		Drain: DrainConfig{
 			BatchRows:     50_000,
 			FlushInterval: Duration(200 * time.Millisecond),

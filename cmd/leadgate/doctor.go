@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -89,19 +87,7 @@ func (d *doctor) dataDir() {
 		return
 	}
 	d.ok("data directory", "%s is writable", dir)
-	var disk syscall.Statfs_t
-	if err := syscall.Statfs(dir, &disk); err != nil {
-		d.fault("disk", err, "check the mount of data_dir")
-		return
-	}
-	free := Bytes(disk.Bavail * uint64(disk.Bsize))
-	seen := fmt.Sprintf("%v free of %v", free, Bytes(disk.Blocks*uint64(disk.Bsize)))
-	used := Bytes(sizeOf(filepath.Join(dir, "journal")))
-	if free+used < d.settings.Journal.MaxBytes {
-		d.warn("disk", seen, fmt.Sprintf("the journal may grow to %v: free space, or lower journal.max_bytes", d.settings.Journal.MaxBytes))
-		return
-	}
-	d.ok("disk", "%s; the journal holds %v of at most %v", seen, used, d.settings.Journal.MaxBytes)
+	d.disk()
 }
 
 // sizeOf adds up the files in a directory; one that is not there is empty.

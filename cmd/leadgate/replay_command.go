@@ -110,6 +110,7 @@ func (s *Settings) journalOptions() journal.Options {
 		Dir: filepath.Join(s.DataDir, "journal"), SegmentBytes: int64(s.Journal.SegmentBytes),
 		MaxBytes: int64(s.Journal.MaxBytes), MaxRecordBytes: s.largestBody() + maxHead,
 		Retention: time.Duration(s.Journal.Retention),
+		Reserve:   int64(s.Disk.Reserve), StoreBeside: s.ClickHouseURL == "",
 	}
 }
 

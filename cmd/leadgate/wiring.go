@@ -96,6 +96,7 @@ func (g *gateway) openDrain() error {
 	}
 	g.metrics.WatchDecoders("drain", func() (int, uint64) { stat := g.drain.Stat(); return stat.Stuck, stat.Abandoned })
 	g.metrics.WatchJournal(g.journalStat, g.hooks.now)
+	g.metrics.WatchDisk(g.diskStat)
 	return nil
 }
 
@@ -193,6 +194,7 @@ func (g *gateway) openEdge() error {
 		return err
 	}
 	g.addOwnChecks()
+	g.addDiskCheck()
 	g.addForwardersCheck()
 	g.addStoreChecks()
 	var metrics http.Handler

@@ -60,9 +60,10 @@ func (l *Log) Append(ctx context.Context, record []byte) error {
 	}
 }
 
-// enqueue copies record into the pending batch, waiting for room in it and in
-// the budget.
+// enqueue copies record into the pending batch, waiting for room in it, in the
+// budget and on the disk.
 func (l *Log) enqueue(ctx context.Context, record []byte, size int64) (*batch, error) {
+	l.askDisk()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var asked *attempt
@@ -74,9 +75,9 @@ func (l *Log) enqueue(ctx context.Context, record []byte, size int64) (*batch, e
 			return nil, l.closedError()
 		case l.poison != nil:
 			return nil, l.poison
-		case !l.fits(size):
-			if l.stat.Full = true; !l.reclaimable() {
-				return nil, l.fullError()
+		case !l.fits(size), !l.diskFits(size):
+			if l.stat.Full = l.stat.Full || !l.fits(size); !l.reclaimable() {
+				return nil, l.roomError()
 			}
 			if asked != nil && asked.err != nil {
 				return nil, asked.err
@@ -98,6 +99,7 @@ func (l *Log) enqueue(ctx context.Context, record []byte, size int64) (*batch, e
 			}
 			b.buf = appendFrame(b.buf, record)
 			l.reserved += size
+			l.diskUse += size
 			return b, nil
 		}
 		l.mu.Unlock()
@@ -117,6 +119,14 @@ func (l *Log) enqueue(ctx context.Context, record []byte, size int64) (*batch, e
 func (l *Log) fits(size int64) bool {
 	frames := l.reserved + size
 	return l.bytes+frames+l.headersFor(frames) <= l.opts.MaxBytes
+}
+
+// roomError says what an append lacks. Callers hold mu.
+func (l *Log) roomError() error {
+	if l.stat.Full {
+		return l.fullError()
+	}
+	return l.diskError()
 }
 
 // headersFor is the most that segment headers can take when frames of that

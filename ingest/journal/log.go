@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -45,6 +46,15 @@ type Options struct {
 	// it is wholly committed, as far as MaxBytes lets it. Default 0: not at
 	// all.
 	Retention time.Duration
+	// Reserve is what appends leave free on the file system of Dir, so that what
+	// is there can still be drained: beyond it they fail with ingest.ErrFull. A
+	// fifth of the file system where that is less. Default 0: it is not looked at.
+	Reserve int64
+	// StoreBeside says that what is drained goes to the same file system: as much
+	// as is not committed is then left free besides the reserve.
+	StoreBeside bool
+	// Space asks the file system of a directory. Default SpaceOf.
+	Space func(dir string) (Space, error)
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 	// Log takes changes of state; never a record's content. Default: nowhere.
@@ -79,6 +89,12 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("journal: Retention must not be negative (got %s)", o.Retention)
 	}
 	o.SegmentBytes = min(o.SegmentBytes, max(o.MaxBytes/8, headerSize+frameSize))
+	if o.Reserve < 0 {
+		return o, fmt.Errorf("journal: Reserve must not be negative (got %d)", o.Reserve)
+	}
+	if o.Space == nil {
+		o.Space = SpaceOf
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -133,12 +149,16 @@ type Log struct {
 	pointer   *pointer
 	reclaimMu sync.Mutex // one removal of segments at a time
 
+	diskAsked atomic.Pointer[time.Time] // when the file system was asked, by Options.Now
+
 	mu        sync.Mutex // guards everything below
 	pending   *batch     // gathers what the committer takes next
 	spare     []byte     // a buffer for the batch after it
 	segments  []*segment // ascending; the last one is written to
 	bytes     int64      // of all segments and torn files
 	reserved  int64      // frames of batches that are not on disk yet
+	diskUse   int64      // frames that were appended since Open, less what was deleted
+	disk      disk       // what is known of the file system, see disk.go
 	committed ingest.Position
 	oldest    time.Time // when the oldest uncommitted record was written
 	closing   bool
@@ -179,6 +199,8 @@ type Stat struct {
 	// as far as they are known.
 	Damaged uint64
 	Skipped int64
+	// Disk is what was last known of the file system.
+	Disk DiskStat
 }
 
 // Stat returns the state of the log. It takes no I/O.
@@ -191,6 +213,7 @@ func (l *Log) Stat() Stat {
 	s.Uncommitted = bytesAfter(l.committed, l.segments)
 	s.Reclaimable = l.reclaimableBytes()
 	s.NearlyFull = l.room() < l.margin()
+	s.Disk = l.diskStat()
 	return s
 }
 
@@ -223,6 +246,7 @@ const healthPause = 5 * time.Second
 // to do: ErrPoisoned, ingest.ErrFull or ingest.ErrClosed (wrapped), or the
 // error that the last append met within five seconds.
 func (l *Log) Healthy() error {
+	l.askDisk()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
@@ -232,6 +256,8 @@ func (l *Log) Healthy() error {
 		return l.poison
 	case l.stat.Full && !l.reclaimable():
 		return l.fullError()
+	case l.disk.known && l.headroom()+l.reclaimableBytes() <= 0:
+		return l.diskError()
 	case l.trouble != nil && l.opts.Now().Sub(l.troubleAt) < healthPause:
 		return l.trouble
 	}
@@ -241,7 +267,8 @@ func (l *Log) Healthy() error {
 // Ready returns nil if the log could take many more records, else why not and
 // what to do: what Healthy says, or ErrNearlyFull (wrapped) while less than two
 // segments or a twentieth of the budget, whichever is more, is left that no
-// uncommitted or damaged record holds. Who sends is to be led elsewhere then;
+// uncommitted or damaged record holds, or ErrDiskShort (wrapped) while the file
+// system has little more than its reserve. Who sends is to be led elsewhere then;
 // what comes nevertheless is taken as long as it fits.
 func (l *Log) Ready() error {
 	if err := l.Healthy(); err != nil {
@@ -251,7 +278,7 @@ func (l *Log) Ready() error {
 	defer l.mu.Unlock()
 	room, margin := l.room(), l.margin()
 	if room >= margin {
-		return nil
+		return l.diskReady()
 	}
 	return fmt.Errorf("journal %s: %w: %d of %d bytes are left, less than %d; %d bytes hold records that are not "+
 		"committed%s; deliveries are taken while they fit; see that the drain runs, or raise the budget (journal.max_bytes)",

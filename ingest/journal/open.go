@@ -30,6 +30,7 @@ func Open(options Options) (*Log, error) {
 	if err := makeDir(&opts); err != nil {
 		return nil, err
 	}
+	opts.fitSegments()
 	lock := flock.New(filepath.Join(opts.Dir, lockName), flock.SetPermissions(fileMode))
 	locked, err := lock.TryLock()
 	if err != nil {
@@ -53,6 +54,7 @@ func Open(options Options) (*Log, error) {
 		_ = lock.Unlock()
 		return nil, fmt.Errorf("open journal %s: %w", opts.Dir, err)
 	}
+	l.askDisk()
 	go l.run()
 	return l, nil
 }

@@ -78,8 +78,8 @@ type attempt struct {
 	err  error // set before done is closed
 }
 
-// relieve makes room when the budget is spent: committed segments go although
-// Retention would still keep them, the one being written to included.
+// relieve makes room when the budget or the disk is spent: committed segments go
+// although Retention would still keep them, the one being written to included.
 func (l *Log) relieve(asked *attempt) {
 	l.mu.Lock()
 	before := l.bytes
@@ -95,14 +95,14 @@ func (l *Log) relieve(asked *attempt) {
 	defer l.mu.Unlock()
 	l.relief = nil
 	if asked.err == nil && l.bytes >= before {
-		asked.err = l.fullError()
+		asked.err = l.roomError()
 	}
 	close(asked.done)
 }
 
 // reclaim deletes what is wholly committed and older than Retention, oldest
-// first; under pressure, whatever its age, as long as the log is full. What is
-// damaged stays.
+// first; under pressure, whatever its age, as long as the log is full, and always
+// as long as the disk is short. What is damaged stays.
 func (l *Log) reclaim(ctx context.Context, pressure bool) {
 	if err := l.leaveSealed(); err != nil {
 		l.opts.Log.Error("journal keeps a committed segment for now", "dir", l.opts.Dir, "err", err)
@@ -123,12 +123,12 @@ func (l *Log) reclaim(ctx context.Context, pressure bool) {
 		}
 		l.mu.Lock()
 		age := l.opts.Now().Sub(s.lastWrite)
-		full := l.stat.Full
+		full, short := l.stat.Full, l.diskIsShort()
 		l.mu.Unlock()
-		if young := age < l.opts.Retention; young && (!pressure || !full) {
+		if young := age < l.opts.Retention; young && !short && (!pressure || !full) {
 			return
 		} else if young {
-			l.opts.Log.Warn("journal budget spent: a committed segment goes before its retention is over",
+			l.opts.Log.Warn("journal budget spent or disk nearly full: a committed segment goes before its retention is over",
 				"dir", l.opts.Dir, "segment", s.number, "age", age, "max_bytes", l.opts.MaxBytes)
 		}
 		l.remove(s)
@@ -203,6 +203,7 @@ func (l *Log) remove(s *segment) {
 		// A new slice: readers do not hold mu while they use a segment.
 		l.segments = slices.Concat(l.segments[:i], l.segments[i+1:])
 		l.bytes -= s.size + s.aside
+		l.diskUse -= s.size + s.aside
 	}
 	l.stat.Full = false
 }
