@@ -15,8 +15,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/net/netutil"
-
 	"github.com/leadgate/leadgate/ingest/edge"
 )
 
@@ -76,7 +74,7 @@ func (g *gateway) serveAdmin() error {
 		return nil
 	}
 	server := &http.Server{
-		Handler:           g.adminHandler(),
+		Handler: answering(g.adminHandler()), ConnContext: withPeer,
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
 		WriteTimeout: 30 * time.Second, IdleTimeout: 30 * time.Second,
 		MaxHeaderBytes: adminHeaderBytes,
@@ -85,7 +83,7 @@ func (g *gateway) serveAdmin() error {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = server.Serve(netutil.LimitListener(g.admin, adminConnections)) // ends with Close
+		_ = server.Serve(&peers{Listener: g.admin, most: adminConnections}) // ends with Close
 	}()
 	g.onClose(func() error {
 		err := server.Close()

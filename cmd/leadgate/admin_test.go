@@ -247,8 +247,51 @@ func TestAdmin_AddressIsTaken(t *testing.T) {
 	}
 }
 
-// Peers that say nothing, or never end their header, do not keep others away
-// for good; a header of any size is not read.
+// pipes is a listener of connections in memory.
+type pipes struct{ net.Listener }
+
+func (pipes) Accept() (net.Conn, error) {
+	c, _ := net.Pipe()
+	return c, nil
+}
+
+// Peers that say nothing do not keep others away: the oldest is closed for one
+// more, unless it is being answered.
+func TestAdmin_BoundedConnections(t *testing.T) {
+	t.Parallel()
+	l := &peers{Listener: pipes{}, most: 2}
+	accept := func() *peer {
+		c, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.(*peer)
+	}
+	closed := func(p *peer) bool { return errors.Is(p.SetDeadline(time.Time{}), io.ErrClosedPipe) }
+	first, second := accept(), accept()
+	inside := func(http.ResponseWriter, *http.Request) {
+		third := accept()
+		if closed(first) || !closed(second) || closed(third) {
+			t.Errorf("while the first is answered: %v %v %v", closed(first), closed(second), closed(third))
+		}
+		fourth := accept()
+		if closed(first) || !closed(third) || closed(fourth) {
+			t.Errorf("while the first is answered: %v %v %v", closed(first), closed(third), closed(fourth))
+		}
+	}
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	answering(http.HandlerFunc(inside)).ServeHTTP(httptest.NewRecorder(), r.WithContext(withPeer(r.Context(), first)))
+	fifth := accept()
+	if !closed(first) || closed(fifth) || l.open.Len() != 2 {
+		t.Errorf("after it: %v %v, %d are open", closed(first), closed(fifth), l.open.Len())
+	}
+	_, _ = fifth.Close(), fifth.Close()
+	if l.open.Len() != 1 {
+		t.Errorf("%d are open", l.open.Len())
+	}
+}
+
+// A header of any size is not read.
 func TestAdmin_BoundedHeader(t *testing.T) {
 	t.Parallel()
 	g := &gateway{settings: &Settings{Config: Config{AdminListen: "127.0.0.1:0"}}, metrics: metric.New(metric.Options{}), log: slog.New(slog.DiscardHandler)}
