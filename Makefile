@@ -4,6 +4,8 @@ SHELL       := /usr/bin/env bash
 .DEFAULT_GOAL := help
 
 ENGINE_DIR := analytics/clickhouse/embedded
+# Named, so that it is found in a checkout of another user's, too.
+export LEADGATE_LIBCHDB ?= $(CURDIR)/bin/libchdb.so
 LINTER     := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS    := -s -w -X main.version=$(VERSION)

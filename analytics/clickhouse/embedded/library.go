@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 )
 
 // ErrNoLibrary means that the engine library was not found or cannot be loaded.
@@ -19,6 +20,10 @@ const moduleFolder = "analytics/clickhouse/embedded"
 // the one that npm put into the module's folder, looked for from the
 // executable's and the working directory upwards. Errors: ErrNoLibrary
 // (wrapped), naming every place looked at and the remedy.
+//
+// A library that only the working directory leads to must be root's or this
+// user's, like the folder that it is in: in /tmp anybody could have put one for
+// whoever runs a command there.
 func FindLibrary(explicit string) (string, error) {
 	var roots []string
 	exe, err := os.Executable()
@@ -42,8 +47,12 @@ func findLibrary(explicit string, roots []string, pkg string) (string, error) {
 		}
 		return filepath.Abs(explicit)
 	}
-	var looked []string
+	var looked, refused []string
+	beside := 0 // so many of the places belong to the executable
 	for i, root := range roots {
+		if i == 1 {
+			beside = len(looked)
+		}
 		if i == 0 {
 			looked = append(looked, filepath.Join(root, "libchdb.so"))
 		}
@@ -61,13 +70,39 @@ func findLibrary(explicit string, roots []string, pkg string) (string, error) {
 			}
 		}
 	}
-	for _, path := range looked {
-		if readable(path) == nil {
-			return path, nil
+	for i, path := range looked {
+		if readable(path) != nil {
+			continue
 		}
+		if reason := strange(path); reason != "" && i >= beside && len(roots) > 1 {
+			refused = append(refused, reason)
+			continue
+		}
+		return path, nil
+	}
+	if len(refused) > 0 {
+		return "", fmt.Errorf("%w: %s: if you trust it, set LEADGATE_LIBCHDB to its path", ErrNoLibrary, strings.Join(refused, ", "))
 	}
 	return "", fmt.Errorf("%w: not found (looked for %s); fetch it with `npm ci --prefix %s`, set LEADGATE_LIBCHDB to its path, or set clickhouse.url to a server of your own",
 		ErrNoLibrary, strings.Join(looked, ", "), moduleFolder)
+}
+
+// strange reports who else may have made or can change a file, or "".
+func strange(path string) string {
+	for _, name := range []string{path, filepath.Dir(path)} {
+		info, err := os.Stat(name)
+		if err != nil {
+			return err.Error()
+		}
+		owner, ok := info.Sys().(*syscall.Stat_t)
+		if ok && owner.Uid != 0 && int(owner.Uid) != os.Geteuid() {
+			return fmt.Sprintf("%s belongs to another user (uid %d)", name, owner.Uid)
+		}
+		if info.Mode().Perm()&0o002 != 0 {
+			return name + " can be written by every user"
+		}
+	}
+	return ""
 }
 
 func readable(path string) error {

@@ -60,6 +60,50 @@ func TestFindLibrary(t *testing.T) {
 	fails("", []string{empty, deep}, "lib-darwin-arm64", filepath.Join(empty, "libchdb.so"), "lib-darwin-arm64", "npm ci", "clickhouse.url")
 }
 
+// Who runs a command in a directory that others can write to does not load what
+// they put there.
+func TestFindLibrary_NotFromStrangers(t *testing.T) {
+	t.Parallel()
+	const pkg = "lib-linux-x64-gnu"
+	planted := filepath.Join(t.TempDir(), filepath.FromSlash(moduleFolder), "node_modules", "@chdb", pkg, "libchdb.so")
+	if err := os.MkdirAll(filepath.Dir(planted), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(planted, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	root := strings.TrimSuffix(planted, filepath.FromSlash("/"+moduleFolder+"/node_modules/@chdb/"+pkg+"/libchdb.so"))
+	elsewhere := t.TempDir()
+	refused := func(what string) {
+		t.Helper()
+		got, err := findLibrary("", []string{elsewhere, root}, pkg)
+		if !errors.Is(err, ErrNoLibrary) || !strings.Contains(err.Error(), "LEADGATE_LIBCHDB") || !strings.Contains(err.Error(), what) {
+			t.Errorf("got %q, %v", got, err)
+		}
+		for _, explicit := range []string{planted, ""} { // named, or beside the executable
+			if got, err := findLibrary(explicit, []string{root, elsewhere}, pkg); got != planted || err != nil {
+				t.Errorf("%q: got %q, %v", explicit, got, err)
+			}
+		}
+	}
+	if got, err := findLibrary("", []string{elsewhere, root}, pkg); got != planted || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if err := os.Chmod(planted, 0o602); err != nil {
+		t.Fatal(err)
+	}
+	refused("every user")
+	if os.Geteuid() != 0 {
+		return // only root can give files away
+	}
+	for _, name := range []string{planted, filepath.Dir(planted)} {
+		if err := errors.Join(os.Chmod(planted, 0o600), os.Chown(planted, 0, 0), os.Chown(name, 65534, 65534)); err != nil {
+			t.Fatal(err)
+		}
+		refused("uid 65534")
+	}
+}
+
 func TestLibraryPackage(t *testing.T) {
 	t.Parallel()
 	for _, c := range [][3]string{
