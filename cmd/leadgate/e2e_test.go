@@ -79,6 +79,7 @@ type process struct {
 	config  string
 	library string
 	binary  string   // empty: this test's own
+	starter []string // a program and its arguments that start it; none if empty
 	env     []string // besides the test's
 	cmd     *exec.Cmd
 	said    *output
@@ -115,7 +116,11 @@ func (p *process) command(ctx context.Context, args ...string) *exec.Cmd {
 	if binary == "" {
 		binary = os.Args[0]
 	}
-	cmd := exec.CommandContext(ctx, binary, append(args, "--config", p.config)...)
+	words := slices.Concat(p.starter, args, []string{"--config", p.config})
+	if len(p.starter) == 0 {
+		words = append([]string{binary}, words...)
+	}
+	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
 	cmd.Env = slices.Concat(os.Environ(), []string{"BE_LEADGATE=1", "LEADGATE_LIBCHDB=" + p.library}, p.env)
 	return cmd
 }

@@ -95,6 +95,9 @@ func Main(args []string) int {
 		return prepare(o)
 	}
 	syscall.Umask(0o077)
+	// A core of half a GiB, with contacts and passwords in it, would outlive what
+	// is erased. One that cannot be forbidden is no reason not to start.
+	_ = syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{})
 	signal.Ignore(syscall.SIGPIPE, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP) // our parent stops us, in its own order
 	engine, err := loadEngine(o.library)
 	if err != nil {
