@@ -31,6 +31,8 @@ type Settings struct {
 	Secrets       map[string][]string // by source
 	Rules         []report.PriceRule
 	Certificates  *ask.Certificates // of the senders that sign with one
+
+	path string // of the configuration file; "" for the default
 }
 
 // Check returns the settings that config means, or all its Problems at once.

@@ -16,5 +16,5 @@ func (s *Settings) warnings() []string {
 	if warning := s.exposed(); warning != "" {
 		all = append(all, warning)
 	}
-	return all
+	return append(all, s.private(s.path)...)
 }

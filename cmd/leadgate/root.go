@@ -97,7 +97,11 @@ func (a *app) settings() (*Settings, error) {
 	if err != nil {
 		return nil, err
 	}
-	return config.Check()
+	settings, err := config.Check()
+	if err == nil {
+		settings.path = a.configPath
+	}
+	return settings, err
 }
 
 func (a *app) logger(config LogConfig) *slog.Logger {
@@ -147,6 +151,7 @@ func (a *app) configCommand() *cobra.Command {
 			if len(problems) > 0 {
 				return problems
 			}
+			settings.path = a.configPath
 			for _, warning := range settings.warnings() {
 				fmt.Fprintln(a.stderr, "warning: "+warning)
 			}
