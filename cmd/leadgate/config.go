@@ -111,6 +111,8 @@ type ClickHouseConfig struct {
 	URL     Secret `yaml:"url"`
 	Cluster string `yaml:"cluster"`
 	Migrate bool   `yaml:"migrate"`
+	// Reader of the embedded engine.
+	Reader ReaderConfig `yaml:"reader"`
 }
 
 // DeliveriesConfig says how long raw deliveries can be shown and replayed.

@@ -14,6 +14,7 @@ import (
 	"github.com/nyaruka/phonenumbers"
 	"golang.org/x/text/currency"
 
+	"github.com/leadgate/leadgate/analytics/clickhouse/embedded"
 	"github.com/leadgate/leadgate/analytics/report"
 	"github.com/leadgate/leadgate/ingest"
 	"github.com/leadgate/leadgate/ingest/ask"
@@ -26,6 +27,7 @@ type Settings struct {
 	Config
 	RedisURL      string
 	ClickHouseURL string
+	Reader        embedded.Reader
 	APIKeys       []string
 	Intakes       map[string]*ingest.Intake
 	Secrets       map[string][]string // by source
@@ -52,6 +54,7 @@ func (c Config) Check() (*Settings, error) {
 	if c.ClickHouse.Cluster != "" && c.ClickHouse.URL == "" {
 		problems.add("clickhouse.cluster", "needs clickhouse.url: the embedded store is a single node (got %s)", c.ClickHouse.Cluster)
 	}
+	s.Reader = c.ClickHouse.checkReader(&problems)
 	if c.Limits.Shared && c.Redis.URL == "" {
 		problems.add("limits.shared", "needs redis.url: the embedded Redis is not shared (got true)")
 	}

@@ -16,5 +16,8 @@ func (s *Settings) warnings() []string {
 	if warning := s.exposed(); warning != "" {
 		all = append(all, warning)
 	}
+	if risky := s.readerWarning(); risky != "" {
+		all = append(all, risky)
+	}
 	return append(all, s.private(s.path)...)
 }

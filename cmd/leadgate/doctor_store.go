@@ -76,7 +76,8 @@ func (d *doctor) store(ctx context.Context) {
 	}
 	kind := "at " + st.conn.Address()
 	if d.settings.ClickHouseURL == "" {
-		kind = "embedded, at " + st.conn.Address()
+		kind = "embedded"
+		d.protection(st.access.Protection())
 	}
 	d.ok("ClickHouse", "%s %s", version, kind)
 	switch pending, err := schema.Pending(ctx, st.conn); {

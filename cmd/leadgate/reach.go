@@ -69,5 +69,5 @@ func (s *Settings) runningEngine() (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &store{conn: conn}, nil
+	return &store{conn: conn, access: engine}, nil
 }

@@ -20,7 +20,8 @@ import (
 // store is ClickHouse: a configured server, or the engine we start ourselves.
 type store struct {
 	conn   *clickhouse.Conn
-	engine *embedded.Engine // nil if the server is not ours
+	engine *embedded.Engine // nil if the server is not ours, or not started by us
+	access embedded.Client  // to the embedded engine, whoever started it
 }
 
 func (s *store) Close() error {
@@ -54,11 +55,11 @@ func (a *app) openStore(ctx context.Context, s *Settings, log *slog.Logger) (*st
 	if err != nil {
 		return nil, err
 	}
-	engine, err := embedded.Start(ctx, embedded.Options{Dir: s.engineDir(), Library: library, Log: log})
+	engine, err := embedded.Start(ctx, s.engineOptions(library, log))
 	if err != nil {
 		return nil, fmt.Errorf("embedded ClickHouse: %w", err)
 	}
-	st := &store{engine: engine}
+	st := &store{engine: engine, access: engine.Client}
 	if st.conn, err = clickhouse.Open(clickhouse.Options{URL: engine.URL(), Dial: engine.Dial, Log: log}); err != nil {
 		return nil, errors.Join(fmt.Errorf("embedded ClickHouse: %w", err), st.Close())
 	}

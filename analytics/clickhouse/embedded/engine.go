@@ -112,6 +112,7 @@ func Start(ctx context.Context, opts Options) (*Engine, error) {
 	if err := e.launch(ctx); err != nil {
 		return nil, errors.Join(err, e.release())
 	}
+	e.file.Protection = e.Protection()
 	e.warn()
 	e.openReader()
 	go e.keep()

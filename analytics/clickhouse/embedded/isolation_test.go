@@ -338,6 +338,13 @@ func TestIntegrationEngine_Rights(t *testing.T) {
 			}
 		}
 	}
+	// A statement that acts on what its user may act on acts on nothing.
+	for _, name := range []string{"s", "r"} {
+		_ = users[name].Exec(t.Context(), "SYSTEM STOP MERGES")
+	}
+	for _, statement := range []string{"INSERT INTO lg.base VALUES ('y')", "OPTIMIZE TABLE lg.base FINAL SETTINGS optimize_throw_if_noop = 1"} {
+		exec1(t, owner, statement)
+	}
 	// The reader's port is for the reader, and takes all that others throw at it.
 	for _, through := range stranger(t, []string{e.ReaderAddr()}, []string{e.ReaderAddr()}, nil) {
 		t.Errorf("not refused: %+v", through)
