@@ -63,7 +63,7 @@ func (s *supervisor) checks() []check {
 	default:
 		store.Detail = s.version + " at " + s.store.conn.Address()
 		if s.store.engine != nil {
-			store.Detail = s.version + " embedded, at " + s.store.conn.Address()
+			store.Detail = s.version + " embedded"
 		}
 	}
 	checks := []check{store, s.schemaCheck()}
@@ -76,7 +76,11 @@ func (s *supervisor) checks() []check {
 		engine.Detail = fmt.Sprintf("it died and was started again, %d times since the gateway's start: see %s/engine.log",
 			s.store.engine.Restarts(), s.settings.engineDir())
 	}
-	return append(checks, engine)
+	checks = append(checks, engine)
+	if s.store != nil && s.store.engine != nil {
+		checks = append(checks, s.settings.accessChecks(s.store.engine)...)
+	}
+	return checks
 }
 
 func (s *supervisor) schemaCheck() check {

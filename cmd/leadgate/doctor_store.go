@@ -77,7 +77,8 @@ func (d *doctor) store(ctx context.Context) {
 	kind := "at " + st.conn.Address()
 	if d.settings.ClickHouseURL == "" {
 		kind = "embedded"
-		d.protection(st.access.Protection())
+		c := isolationCheck(st.access.Protection())
+		d.findings = append(d.findings, finding{state: c.State, subject: c.Name, seen: c.Detail})
 	}
 	d.ok("ClickHouse", "%s %s", version, kind)
 	switch pending, err := schema.Pending(ctx, st.conn); {

@@ -54,17 +54,38 @@ func (s *Settings) engineOptions(library string, log *slog.Logger) embedded.Opti
 	return embedded.Options{Dir: s.engineDir(), Library: library, Reader: s.Reader, Log: log}
 }
 
-// protection finds out how the embedded engine is kept from others.
-func (d *doctor) protection(p embedded.Protection) {
-	const subject = "engine isolation"
+// Names of the checks about access to the embedded engine.
+const (
+	checkIsolation = "engine isolation"
+	checkReader    = "engine reader"
+)
+
+// isolationCheck says how the embedded engine is kept from others.
+func isolationCheck(p embedded.Protection) check {
+	c := check{Name: checkIsolation, State: stateWarning}
 	switch {
 	case p.Restricted != "":
-		d.warn(subject, "other local users can connect to the engine's port, where they are refused: "+p.Restricted,
-			"allow network namespaces (user.max_net_namespaces, user.max_user_namespaces, the container's seccomp profile)")
+		c.Detail = fmt.Sprintf("other local users can connect to the engine's port, where they are refused (%s): allow network namespaces "+
+			"(user.max_net_namespaces, user.max_user_namespaces, the container's seccomp profile)", p.Restricted)
 	case p.Unconfined != "":
-		d.warn(subject, fmt.Sprintf("in a %s, but not kept from files besides its own: %s", p.Isolation, p.Unconfined),
-			"use Linux 5.19 or newer with Landlock; until then clickhouse.reader is not opened")
+		c.Detail = fmt.Sprintf("in a %s, but not kept from files besides its own (%s): that takes Linux 5.19 or newer with Landlock; "+
+			"until then clickhouse.reader is not opened", p.Isolation, p.Unconfined)
 	default:
-		d.ok(subject, "in a %s, kept to its own files", p.Isolation)
+		c.State, c.Detail = stateOK, fmt.Sprintf("in a %s, kept to its own files", p.Isolation)
 	}
+	return c
+}
+
+// accessChecks say how a running engine is kept from others, and whether the
+// reader that the configuration names has a port.
+func (s *Settings) accessChecks(engine *embedded.Engine) []check {
+	checks := []check{isolationCheck(engine.Protection())}
+	switch at := engine.ReaderAddr(); {
+	case s.Reader.Listen == "":
+	case at == "":
+		checks = append(checks, check{Name: checkReader, State: stateWarning, Detail: "clickhouse.reader is not open: the log says why"})
+	default:
+		checks = append(checks, check{Name: checkReader, State: stateOK, Detail: "the views can be read at " + at})
+	}
+	return checks
 }

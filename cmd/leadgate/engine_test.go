@@ -65,8 +65,15 @@ func TestIntegration_Reader(t *testing.T) {
 			t.Errorf("the reader may %s", statement)
 		}
 	}
-	if out := p.run("doctor"); !strings.Contains(out, "engine isolation") || runtime.GOOS == "linux" && !strings.Contains(out, "network namespace, kept to its own") {
-		t.Errorf("doctor says\n%s", out)
+	for _, at := range []string{"beside the gateway", "alone"} {
+		out := p.run("doctor")
+		if !strings.Contains(out, checkIsolation) || runtime.GOOS == "linux" && !strings.Contains(out, "network namespace, kept to its own files") {
+			t.Errorf("doctor %s says\n%s", at, out)
+		}
+		if reads := strings.Contains(out, "can be read at "+listen); reads != (at == "beside the gateway") {
+			t.Errorf("doctor %s says\n%s", at, out)
+		}
+		p.kill()
 	}
 }
 
@@ -137,4 +144,24 @@ func TestIntegration_NoEnginePort(t *testing.T) {
 			t.Errorf("%s: %v, %v; want mode %o", path, info, err, mode)
 		}
 	}
+}
+
+// What is told of an engine that others can come near.
+func TestIsolationCheck(t *testing.T) {
+	t.Parallel()
+	f := func(p embedded.Protection, state string, parts ...string) {
+		t.Helper()
+		c := isolationCheck(p)
+		if c.State != state || c.Name != checkIsolation {
+			t.Errorf("%+v: got %+v", p, c)
+		}
+		for _, part := range parts {
+			if !strings.Contains(c.Detail, part) {
+				t.Errorf("%+v: got %q, want %q", p, c.Detail, part)
+			}
+		}
+	}
+	f(embedded.Protection{Isolation: embedded.UserNamespace}, stateOK, "user and network namespace")
+	f(embedded.Protection{Isolation: embedded.RestrictedPort, Restricted: "no space left"}, stateWarning, "no space left", "max_user_namespaces")
+	f(embedded.Protection{Isolation: embedded.NetworkNamespace, Unconfined: "ABI 1"}, stateWarning, "ABI 1", "Landlock")
 }
