@@ -92,6 +92,7 @@ type Form struct {
 
 	mapping *Mapping
 	sent    []Field
+	content []string // of Key: what is counted, once it has been asked for
 }
 
 // Read makes a lead of the fields, and keeps them. Order matters only between
@@ -292,7 +293,17 @@ func (f *Form) Key(received time.Time) string {
 	if id := normalize.Line(f.ID, 255); id != "" {
 		return id
 	}
-	parts, budget := make([]string, 0, len(f.sent)+1), keyBudget
+	if f.content == nil {
+		f.content = f.counted()
+	}
+	hour := received.UTC().Truncate(time.Hour).Format(time.RFC3339)
+	return "hash:" + ingest.Digest(append(f.content, hour)...)
+}
+
+// counted returns the fields that are part of what the visitor said, in an order of
+// their own.
+func (f *Form) counted() []string {
+	parts, budget := make([]string, 0, len(f.sent)+1), keyBudget // one more for the hour
 	for _, field := range f.sent {
 		if len(field.Values) == 0 || !f.counts(field.Name) {
 			continue
@@ -310,5 +321,5 @@ func (f *Form) Key(received time.Time) string {
 		parts = append(parts, part)
 	}
 	slices.Sort(parts)
-	return "hash:" + ingest.Digest(append(parts, received.UTC().Truncate(time.Hour).Format(time.RFC3339))...)
+	return parts
 }
