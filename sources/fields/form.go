@@ -93,13 +93,14 @@ type Form struct {
 	mapping *Mapping
 	sent    []Field
 	content []string // of Key: what is counted, once it has been asked for
+	budget  int      // see normalize.TextWithin: of answers to questions with several
 }
 
 // Read makes a lead of the fields, and keeps them. Order matters only between
 // fields of equal meaning: the first that is not empty has the role, the others
 // are answers.
 func (m *Mapping) Read(fields []Field) *Form {
-	f := &Form{Lead: new(ingest.Lead), mapping: m, sent: fields}
+	f := &Form{Lead: new(ingest.Lead), mapping: m, sent: fields, budget: normalize.Budget}
 	for _, field := range fields {
 		if len(field.Values) > 0 {
 			f.take(field)
@@ -199,10 +200,10 @@ func tagOf(role Role, name string) string {
 
 // several returns the answers to one question as a JSON array, as many of them as
 // are stored.
-func several(values []string) (string, error) {
+func several(values []string, budget *int) (string, error) {
 	clean, runes := make([]string, 0, len(values)), 0
 	for _, value := range values {
-		text := normalize.Text(value, normalize.MaxAnswer)
+		text := normalize.TextWithin(value, normalize.MaxAnswer, budget)
 		clean = append(clean, text)
 		if runes += utf8.RuneCountInString(text); runes > normalize.MaxAnswer {
 			break
@@ -237,7 +238,7 @@ func (f *Form) answer(field Field) {
 	}
 	text := values[0]
 	if len(values) > 1 {
-		joined, err := several(values)
+		joined, err := several(values, &f.budget)
 		if err != nil {
 			return // strings always marshal
 		}
@@ -283,9 +284,6 @@ func (f *Form) counts(name string) bool {
 	return true
 }
 
-// keyBudget is how many bytes of a form are brought to NFC for its key.
-const keyBudget = 64 << 10
-
 // Key returns what the form is counted by: the sender's id, else a hash of
 // its fields within the hour of receipt, so that a second press of the button
 // is no second lead. The addresses of the page are not part of it.
@@ -303,7 +301,7 @@ func (f *Form) Key(received time.Time) string {
 // counted returns the fields that are part of what the visitor said, in an order of
 // their own.
 func (f *Form) counted() []string {
-	parts, budget := make([]string, 0, len(f.sent)+1), keyBudget // one more for the hour
+	parts, budget := make([]string, 0, len(f.sent)+1), normalize.Budget // one more for the hour
 	for _, field := range f.sent {
 		if len(field.Values) == 0 || !f.counts(field.Name) {
 			continue

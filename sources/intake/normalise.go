@@ -226,12 +226,12 @@ func filled(text string) string {
 }
 
 func answers(given map[string]string) map[string]string {
-	return tidy(given, maxAnswers, func(key, value string) (string, string) {
+	return tidy(given, maxAnswers, func(key, value string, budget *int) (string, string) {
 		value = strings.TrimSpace(value)
-		if list := listed(value); list != "" {
+		if list := listed(value, budget); list != "" {
 			return normalize.Line(key, maxName), list
 		}
-		return normalize.Line(key, maxName), normalize.Text(value, maxAnswer)
+		return normalize.Line(key, maxName), normalize.TextWithin(value, maxAnswer, budget)
 	})
 }
 
@@ -241,7 +241,7 @@ const maxListed = 256 << 10
 
 // listed returns value cleaned if it is a JSON array of strings, the form of
 // several answers to one question, and "" if not.
-func listed(value string) string {
+func listed(value string, budget *int) string {
 	if !strings.HasPrefix(value, "[") || len(value) > maxListed {
 		return ""
 	}
@@ -251,7 +251,7 @@ func listed(value string) string {
 	}
 	kept, runes := list[:0], 0
 	for _, text := range list {
-		text = normalize.Text(text, maxAnswer)
+		text = normalize.TextWithin(text, maxAnswer, budget)
 		if runes += utf8.RuneCountInString(text); runes > maxAnswer {
 			break
 		}
@@ -265,7 +265,7 @@ func listed(value string) string {
 }
 
 func attrs(given map[string]string) map[string]string {
-	return tidy(given, maxAttrs, func(key, value string) (string, string) {
+	return tidy(given, maxAttrs, func(key, value string, _ *int) (string, string) {
 		return normalize.Line(normalize.Key(cut(key)), 64), filled(normalize.Line(value, maxAttr))
 	})
 }
@@ -279,20 +279,20 @@ func cut(name string) string {
 }
 
 // tidy cleans a map, drops what is empty, and keeps the first entries by name
-// where there are too many.
-func tidy(given map[string]string, limit int, clean func(key, value string) (string, string)) map[string]string {
+// where there are too many. The budget of clean is that of normalize.TextWithin.
+func tidy(given map[string]string, limit int, clean func(key, value string, budget *int) (string, string)) map[string]string {
 	if len(given) == 0 {
 		return nil
 	}
 	if len(given) <= limit && tidied(given, clean) {
 		return given
 	}
-	kept := make(map[string]string, min(len(given), limit))
+	kept, budget := make(map[string]string, min(len(given), limit)), normalize.Budget
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		if len(kept) == limit {
 			break
 		}
-		if key, value := clean(name, given[name]); key != "" && value != "" {
+		if key, value := clean(name, given[name], &budget); key != "" && value != "" {
 			kept[key] = value
 		}
 	}
@@ -303,9 +303,9 @@ func tidy(given map[string]string, limit int, clean func(key, value string) (str
 }
 
 // tidied tells whether clean changes nothing, and nothing is empty.
-func tidied(given map[string]string, clean func(key, value string) (string, string)) bool {
+func tidied(given map[string]string, clean func(key, value string, budget *int) (string, string)) bool {
 	for name, text := range given {
-		if key, value := clean(name, text); key != name || value != text || key == "" || value == "" {
+		if key, value := clean(name, text, nil); key != name || value != text || key == "" || value == "" {
 			return false
 		}
 	}

@@ -20,7 +20,21 @@ func Text(s string, maxRunes int) string {
 	if plain(s, maxRunes) || settled(s, maxRunes, false) {
 		return s
 	}
-	return clean(s, maxRunes, false)
+	return clean(s, maxRunes, false, nil)
+}
+
+// Budget is how many bytes of the texts of one delivery are brought to NFC where
+// there may be many of them.
+const Budget = 64 << 10
+
+// TextWithin is Text for one of many texts of a delivery. At most *budget bytes,
+// which are taken off, are brought to NFC; what is behind those stays composed as it
+// was sent. A text in NFC, as nearly all are, takes nothing off.
+func TextWithin(s string, maxRunes int, budget *int) string {
+	if plain(s, maxRunes) || settled(s, maxRunes, false) {
+		return s
+	}
+	return clean(s, maxRunes, false, budget)
 }
 
 // Line is Text on a single line: runs of white space become one blank.
@@ -28,7 +42,7 @@ func Line(s string, maxRunes int) string {
 	if plain(s, maxRunes) && !strings.Contains(s, "  ") || settled(s, maxRunes, true) {
 		return s
 	}
-	return clean(s, maxRunes, true)
+	return clean(s, maxRunes, true, nil)
 }
 
 // plain tells whether s is printable ASCII without blanks around it.
@@ -96,12 +110,17 @@ func alone(c rune) bool {
 	return false
 }
 
-func clean(s string, maxRunes int, line bool) string {
+// clean takes off *budget what it brings to NFC, unless that is nil.
+func clean(s string, maxRunes int, line bool, budget *int) string {
 	c := cleaner{max: maxRunes, line: line, out: make([]byte, 0, min(len(s), utf8.UTFMax*maxRunes))}
 	for s != "" && !c.full() {
 		var part string
 		part, s = c.stretch(s)
-		c.write(composed(part))
+		if c.sent = budget != nil && exceeds(part, budget) || c.sent; c.sent {
+			c.write(strings.ToValidUTF8(part, "\uFFFD"))
+		} else {
+			c.write(composed(part))
+		}
 	}
 	return c.text()
 }
@@ -116,18 +135,23 @@ func Whole(s string, budget *int) string {
 	c := cleaner{max: len(s), out: make([]byte, 0, len(s))}
 	for s != "" {
 		part, rest := c.stretch(s)
-		nfc := part
-		if !utf8.ValidString(part) || !norm.NFC.IsNormalString(part) {
-			if *budget -= len(part); *budget < 0 {
-				*budget = 0
-				return c.text() + "\uFFFD" + ingest.Digest("rest", s)
-			}
-			nfc = composed(part)
+		if exceeds(part, budget) {
+			return c.text() + "\uFFFD" + ingest.Digest("rest", s)
 		}
-		c.write(nfc)
+		c.write(composed(part))
 		s = rest
 	}
 	return c.text()
+}
+
+// exceeds takes a part of a text off the budget unless it is in NFC, and reports
+// whether it was too much for it.
+func exceeds(part string, budget *int) bool {
+	if utf8.ValidString(part) && norm.NFC.IsNormalString(part) {
+		return false
+	}
+	*budget = max(*budget-len(part), -1)
+	return *budget < 0
 }
 
 // How much of a text is normalised at a time, in bytes. A text that comes to its
@@ -174,6 +198,7 @@ type cleaner struct {
 	runes  int
 	blanks []rune // are held back until something follows them: that trims both ends
 	joined bool   // parts of the text stand side by side that were not in NFC together
+	sent   bool   // the text stays composed as it was sent
 }
 
 // full reports whether nothing that follows can be in the text.
@@ -242,7 +267,7 @@ func (c *cleaner) flush() {
 
 func (c *cleaner) text() string {
 	text := string(c.out)
-	if !c.joined || norm.NFC.IsNormalString(text) {
+	if !c.joined || c.sent || norm.NFC.IsNormalString(text) {
 		return text
 	}
 	// Taking characters out can bring a letter and its accent together.

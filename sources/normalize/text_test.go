@@ -117,7 +117,7 @@ func TestWhole(t *testing.T) {
 	long := strings.Repeat("e\u0301\u0316", 20_000)
 	budget := 8 << 10
 	a := normalize.Whole(long+"a", &budget)
-	if budget != 0 || len(a) > 16<<10 {
+	if budget >= 0 || len(a) > 16<<10 {
 		t.Errorf("%d of the budget are left, the text has %d bytes", budget, len(a))
 	}
 	for _, other := range []string{long + "b", "a" + long, long} {
@@ -133,5 +133,25 @@ func TestWhole(t *testing.T) {
 	budget = 0
 	if plain := strings.Repeat("Grüße\r\n", 10_000); normalize.Whole(plain, &budget) != reference(plain, len(plain), false) || budget != 0 {
 		t.Error("a text in NFC takes of the budget")
+	}
+}
+
+// What is beyond the budget is cleaned like the rest, and left as it is composed.
+func TestTextWithin(t *testing.T) {
+	t.Parallel()
+	budget := 5 << 10
+	long := strings.Repeat("e\u0301\u0316 ", 600) // 3,600 bytes
+	if got, want := normalize.TextWithin(long, 10_000, &budget), normalize.Text(long, 10_000); got != want || budget != 5<<10-len(long) {
+		t.Errorf("within the budget it is another text, or %d are left", budget)
+	}
+	got := normalize.TextWithin("\x00"+long+"\r\n", 10_000, &budget)
+	if norm.NFC.IsNormalString(got) || norm.NFC.String(got) != normalize.Text(long, 10_000) {
+		t.Errorf("beyond the budget: %q", got)
+	}
+	if got := normalize.TextWithin(long, 7, &budget); got != "e\u0301\u0316 e\u0301\u0316" {
+		t.Errorf("cut: %q", got)
+	}
+	if got := normalize.TextWithin(" Gr\xc3\xbc\xc3\x9fe\r\n ", 10, &budget); got != "Gr\u00fc\u00dfe" {
+		t.Errorf("a text in NFC: %q", got)
 	}
 }
