@@ -104,14 +104,16 @@ func (a *app) settings() (*Settings, error) {
 	return settings, err
 }
 
-func (a *app) logger(config LogConfig) *slog.Logger {
+func (a *app) logger(config LogConfig) *slog.Logger { return loggerTo(a.stderr, config) }
+
+func loggerTo(out io.Writer, config LogConfig) *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(config.Level)) // checked with the configuration
 	options := &slog.HandlerOptions{Level: level}
 	if config.Format == "json" {
-		return slog.New(slog.NewJSONHandler(redact.NewJSONWriter(a.stderr), options))
+		return slog.New(slog.NewJSONHandler(redact.NewJSONWriter(out), options))
 	}
-	return slog.New(slog.NewTextHandler(a.stderr, options))
+	return slog.New(slog.NewTextHandler(out, options))
 }
 
 func (a *app) versionCommand() *cobra.Command {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -71,7 +72,9 @@ type gateway struct {
 func (a *app) serve(ctx context.Context, settings *Settings) error {
 	stop, release := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer release()
-	g := &gateway{settings: settings, log: a.logger(settings.Log)}
+	queue := newLogQueue(a.stderr, func(out io.Writer) *slog.Logger { return loggerTo(out, settings.Log) })
+	defer func() { _ = queue.Close() }() // it has nothing to say
+	g := &gateway{settings: settings, log: loggerTo(queue, settings.Log)}
 	defer outlive(g.log)()
 	for _, warning := range settings.warnings() {
 		g.log.Warn("configuration", "warning", warning)

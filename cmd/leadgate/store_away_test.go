@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/gofrs/flock"
 )
 
 // usable waits until the metrics say that the store is usable.
@@ -198,6 +200,41 @@ func TestIntegration_EngineRestartsAreCounted(t *testing.T) {
 		p.counted()
 	}
 	p.until("said", func() bool { return strings.Contains(unwrapped(p.run("doctor")), "started again") })
+	p.complete(2)
+	p.stop()
+}
+
+// A directory of the engine that is none, or that another process holds, keeps
+// nobody from sending leads.
+func TestIntegration_EngineDirectoryUnusable(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	engine := filepath.Join(dir, "data", "clickhouse")
+	p := prepareServe(t, dir, openForm)
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, "data"), 0o700), os.WriteFile(engine, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	p.start()
+	p.lead("a")
+	p.says("not a directory")
+	if said := p.refused("sql", "SELECT 1"); !strings.Contains(said, "a gateway runs") || !strings.Contains(said, "not a directory") {
+		t.Errorf("sql says %s", said)
+	}
+	if err := errors.Join(os.Remove(engine), os.Mkdir(engine, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	p.usable()
+	p.complete(1)
+	p.stop()
+	held := flock.New(filepath.Join(engine, "lock"))
+	if ok, err := held.TryLock(); err != nil || !ok {
+		t.Fatalf("%v, %v", ok, err)
+	}
+	p.start()
+	p.lead("b")
+	p.says("in use by another process")
+	closes(t, held)
+	p.usable()
 	p.complete(2)
 	p.stop()
 }

@@ -57,7 +57,7 @@ func TestIntegration_HangupEndsNothing(t *testing.T) {
 func TestIntegration_ClosedLogEndsNothing(t *testing.T) {
 	t.Parallel()
 	for name, redirect := range map[string]string{
-		"reader gone": "", "closed": "2>&- >&-", "full": "2>/dev/full",
+		"reader gone": "", "closed": "2>&- >&-", "full": "2>/dev/full", "reader stuck": "",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -71,17 +71,23 @@ func TestIntegration_ClosedLogEndsNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			p.cmd.Stdout, p.cmd.Stderr = writer, writer
+			stuck := name == "reader stuck"
+			if stuck {
+				fillPipe(t, writer)
+			}
 			if err := p.cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
 			closes(t, writer)
 			go func() { p.err = p.cmd.Wait(); close(p.ended) }()
-			if redirect == "" {
+			if redirect == "" && !stuck {
 				if _, err := reader.Read(make([]byte, 1)); err != nil && err != io.EOF { // it logs
 					t.Fatal(err)
 				}
 			}
-			closes(t, reader)
+			if !stuck {
+				closes(t, reader)
+			}
 			p.ready()
 			if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil { // which it logs
 				t.Fatal(err)
@@ -89,6 +95,32 @@ func TestIntegration_ClosedLogEndsNothing(t *testing.T) {
 			p.lead("a")
 			p.complete(1)
 			p.stop()
+			if stuck {
+				closes(t, reader)
+			}
 		})
+	}
+}
+
+// fillPipe has the next write to a pipe wait for its reader.
+func fillPipe(t *testing.T, pipe *os.File) {
+	t.Helper()
+	raw, err := pipe.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var full error
+	if err := raw.Control(func(fd uintptr) {
+		full = syscall.SetNonblock(int(fd), true)
+		for full == nil {
+			_, full = syscall.Write(int(fd), make([]byte, 1024))
+		}
+		_, last := syscall.Write(int(fd), make([]byte, 1))
+		for last == nil { // what is left of the last page
+			_, last = syscall.Write(int(fd), make([]byte, 1))
+		}
+		_ = syscall.SetNonblock(int(fd), false)
+	}); err != nil || full != syscall.EAGAIN {
+		t.Fatalf("the pipe does not get full: %v, %v", full, err)
 	}
 }
