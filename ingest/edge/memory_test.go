@@ -114,9 +114,9 @@ func TestMemory_GivenBack(t *testing.T) {
 		header     []string
 	}{
 		{"/in/landing", string(half), 200, []string{good}},
-		{"/in/landing", strings.Repeat("x", 60_000), 200, nil},
+		{"/in/landing", strings.Repeat("x", 60_000), 200, []string{good}}, // what declares no length may be large
 		{"/in/landing", string(half), 401, nil},
-		{"/in/landing", packed(t, half), 200, []string{"Content-Encoding: gzip"}},
+		{"/in/landing", packed(t, half), 200, []string{"Content-Encoding: gzip", good}},
 		{"/in/landing", packed(t, half) + "x", 400, []string{"Content-Encoding: gzip", good}},
 		{"/in/landing", packed(t, make([]byte, 2<<20)), 413, []string{"Content-Encoding: gzip", good}},
 		{"/in/landing", string(half), 415, []string{"Content-Encoding: br", good}},
@@ -132,7 +132,7 @@ func TestMemory_GivenBack(t *testing.T) {
 			r, err := s.try("POST", c.path, body, c.header...)
 			if err != nil {
 				t.Errorf("%s %v: %v", c.path, c.header, err)
-			} else if r.StatusCode != c.status && !(chunked && c.status == 200 && r.StatusCode == 401) { // a length that is not declared may be large
+			} else if r.StatusCode != c.status {
 				t.Errorf("%s %v, chunked %v: %d, want %d", c.path, c.header, chunked, r.StatusCode, c.status)
 			}
 			until(t, "given back", func() bool { return s.BodyMemory() == 0 })
@@ -159,12 +159,13 @@ func TestMemory_TokenBeforeTheBody(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := bufio.NewReader(c)
-		answer, err := http.ReadResponse(r, nil)
-		if err == nil && answer.StatusCode == http.StatusContinue {
-			answer, err = http.ReadResponse(r, nil)
+		status, err := r.ReadString('\n')
+		if status == "HTTP/1.1 100 Continue\r\n" {
+			_, _ = r.ReadString('\n')
+			status, err = r.ReadString('\n')
 		}
-		if err != nil || answer.StatusCode != http.StatusUnauthorized {
-			t.Errorf("%q: %v, %v", header, answer, err)
+		if err != nil || !strings.Contains(status, " 401 ") {
+			t.Errorf("%q: %q, %v", header, status, err)
 		}
 		if n := s.BodyMemory(); n != 0 {
 			t.Errorf("%q: %d bytes are reserved", header, n)
@@ -205,8 +206,8 @@ func TestConnectionsPerAddress(t *testing.T) {
 		if _, err := io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
 			return false
 		}
-		_, err := http.ReadResponse(bufio.NewReader(c), nil)
-		return err == nil
+		status, err := bufio.NewReader(c).ReadString('\n')
+		return err == nil && strings.Contains(status, " 200 ")
 	}
 	var open []net.Conn
 	for range 3 {
