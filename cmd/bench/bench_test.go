@@ -15,9 +15,9 @@ import (
 // it checks. No figure is judged.
 func TestIntegration_Bench(t *testing.T) {
 	t.Parallel()
-	r := figures(t, "-backlog", "300",
-		"-only", "^empty fiber handler, JSON form|^Leadgate, shipping, (JSON|tag)|^Leadgate, shipping, 1000 a second|channel|visible|backlog")
-	if len(r.Taken) != 4 || len(r.Paced) != 1 || len(r.Seen) != 1 || len(r.Drained) != 1 || len(r.Goals) < 15 {
+	r := figures(t, "-backlog", "300", "-flood", "100",
+		"-only", "^empty fiber handler, JSON form|^Leadgate, shipping, (JSON|tag)|^Leadgate, shipping, 1000 a second|channel|visible|backlog|hostile")
+	if len(r.Flooded) != 1 || r.Flooded[0].Forms == 0 || len(r.Taken) != 4 || len(r.Paced) != 1 || len(r.Seen) != 1 || len(r.Drained) != 1 || len(r.Goals) < 15 {
 		t.Fatalf("not everything was measured: %+v", r)
 	}
 	for _, m := range append(r.Taken, r.Paced...) {

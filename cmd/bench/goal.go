@@ -99,6 +99,9 @@ func (r *results) judge() {
 	r.atMost("memory of the gateway flat out, sinks away", 40, each(r.of(alone.name, jsonForm), memory), " MiB")
 	r.atMost("memory of the gateway while shipping", 128, each(r.of(shipping.name, jsonForm), memory), " MiB")
 	r.atMost("memory of the gateway over a backlog", 128, each(r.Drained, func(d drainage) float64 { return float64(d.Memory) }), " MiB")
+	r.atMost("p99 of a form while 5,000 hostile connections are open", 100, each(r.Flooded, func(v flooded) float64 { return v.P99 }), " ms")
+	r.atMost("memory of the gateway meanwhile", 400, each(r.Flooded, func(v flooded) float64 { return float64(v.Memory) }), " MiB")
+	r.atMost("forms that were refused meanwhile", 0, each(r.Flooded, func(v flooded) float64 { return float64(v.Refused) }), "")
 	lost := each(r.Taken, ours)
 	lost = append(lost, each(r.Drained, func(d drainage) float64 { return float64(max(d.Lost, -d.Lost)) })...)
 	if len(lost) > 0 {

@@ -29,6 +29,7 @@ type bench struct {
 	time        time.Duration // of one measurement
 	connections int
 	backlog     int
+	flood       int // hostile connections
 	only        *regexp.Regexp
 	jsonPath    string
 	markdown    string
@@ -87,6 +88,7 @@ func run(ctx context.Context) (err error) {
 	flag.DurationVar(&b.time, "time", 3*time.Second, "how long one measurement takes")
 	flag.IntVar(&b.connections, "connections", 64, "kept-alive connections of the load")
 	flag.IntVar(&b.backlog, "backlog", 150_000, "deliveries in the journal when the drain is measured")
+	flag.IntVar(&b.flood, "flood", 5_000, "hostile connections, of all kinds")
 	only := flag.String("only", "", "regular expression: the parts to run, by the names of the goals")
 	flag.StringVar(&b.jsonPath, "json", "", "file to write the results to, as JSON")
 	flag.StringVar(&b.markdown, "markdown", "", "file to write the tables to, as Markdown")

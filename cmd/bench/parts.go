@@ -66,6 +66,7 @@ type results struct {
 	Paced   []measurement `json:"paced"`
 	Seen    []visibility  `json:"visible"`
 	Drained []drainage    `json:"backlog"`
+	Flooded []flooded     `json:"flood,omitempty"`
 
 	Grown    []grown    `json:"journal_growth,omitempty"`
 	Keyed    []keyed    `json:"dedupe_growth,omitempty"`
@@ -194,6 +195,11 @@ func (b *bench) steps(r *results) []step {
 	c.add("backlog", func(ctx context.Context, round int) error {
 		d, err := b.drainBacklog(ctx, round)
 		r.Drained = append(r.Drained, d)
+		return err
+	})
+	c.add("hostile connections", func(ctx context.Context, round int) error {
+		v, err := b.flooded(ctx, round)
+		r.Flooded = append(r.Flooded, v)
 		return err
 	})
 	return c.steps

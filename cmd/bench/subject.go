@@ -187,6 +187,7 @@ func gateway(o gatewayOptions) func(context.Context, *site) error {
 			"sources": []map[string]any{
 				{"name": "landing", "type": "form"}, {"name": "clicks", "type": "click"},
 				{"name": "hooks", "type": "standard-webhooks", "secrets": []string{hookKey}},
+				{"name": "costs", "type": "cost", "secrets": []string{hookKey}},
 			},
 		}
 		if s.bench.profiles != "" {

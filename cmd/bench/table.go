@@ -95,6 +95,10 @@ func (r *results) specialTable() table.Writer {
 	add("backlog, s until the first were there", each(r.Drained, func(d drainage) float64 { return d.Noticed }), "%.1f")
 	add("the bare driver with the same rows", each(r.Drained, func(d drainage) float64 { return d.Bare }), "%.0f")
 	add("backlog, MiB of the gateway", each(r.Drained, func(d drainage) float64 { return float64(d.Memory) }), "%.0f")
+	add("forms beside hostile connections, p50 ms", each(r.Flooded, func(v flooded) float64 { return v.P50 }), "%.1f")
+	add("forms beside hostile connections, p99 ms", each(r.Flooded, func(v flooded) float64 { return v.P99 }), "%.1f")
+	add("forms before them, p99 ms", each(r.Flooded, func(v flooded) float64 { return v.QuietP99 }), "%.1f")
+	add("hostile connections, MiB of the gateway", each(r.Flooded, func(v flooded) float64 { return float64(v.Memory) }), "%.0f")
 	add("backlog, p99 ms of 200 new deliveries a second", each(r.Drained, func(d drainage) float64 { return d.Meanwhile }), "%.1f")
 	return t
 }

@@ -15,7 +15,7 @@ import (
 const (
 	heapRoom  = 76 << 20
 	heapMuch  = 160 << 20
-	heapWatch = time.Second
+	heapWatch = 100 * time.Millisecond // under a flood the heap grows by 100 MiB in a second
 )
 
 // boundHeap keeps the heap's limit, and gives memory back that nobody uses any
@@ -25,10 +25,12 @@ func boundHeap(ctx context.Context) {
 	tick := time.NewTicker(heapWatch)
 	defer tick.Stop()
 	var watch heapWatcher
+	var limit int64
 	for {
 		now := readHeap()
-		if bound {
-			debug.SetMemoryLimit(heapLimit(now.live))
+		if next := heapLimit(now.live); bound && (next > limit || next < limit-limit/16) { // setting it stops the world
+			limit = next
+			debug.SetMemoryLimit(limit)
 		}
 		if watch.due(now) {
 			debug.FreeOSMemory()
@@ -65,7 +67,7 @@ const (
 	heapIdle = 44 << 20
 	// heapQuiet is how many ticks without a collection, or above the limit, are
 	// waited for at first; heapQuietMost when it was of no use.
-	heapQuiet, heapQuietMost = 2, 128
+	heapQuiet, heapQuietMost = 20, 1280
 )
 
 // heapWatcher says when memory is to be given back. The runtime collects only what

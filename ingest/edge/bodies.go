@@ -24,10 +24,6 @@ const (
 	// record of it.
 	charge = 2
 
-	// decodingMost is how many bytes of large bodies are decoded at once; a larger
-	// one is decoded alone.
-	decodingMost = 4 << 20
-
 	// DefaultBodyMemory is what all bodies may take together, in bytes, where
 	// nothing else is said.
 	DefaultBodyMemory = 192 << 20

@@ -16,7 +16,6 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
-	"golang.org/x/sync/semaphore"
 )
 
 // Edge is the HTTP server. Make one with New, and either Run it or Serve and
@@ -33,9 +32,8 @@ type Edge struct {
 	// inflating has a slot for each processor that decompresses at once.
 	inflating chan struct{}
 	bodies    *bodies
-	// decoding bounds the bytes of large bodies that are verified and decoded at
-	// once: that takes several times their memory.
-	decoding *semaphore.Weighted
+	// decoding has a slot for each large body that is verified and decoded at once.
+	decoding chan struct{}
 	crowd    *crowd
 
 	forwarders, prefaces forwarders // who forwards without being trusted; who speaks the PROXY protocol
@@ -83,8 +81,8 @@ func New(o Options) (*Edge, error) {
 		e.keys = append(e.keys, sha256.Sum256([]byte(o.ControlKey)))
 	}
 	e.apiSlot = make(chan struct{}, e.o.APIConcurrency)
-	e.inflating = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
-	e.decoding = semaphore.NewWeighted(decodingMost)
+	half := max(1, runtime.GOMAXPROCS(0)/2) // of the processors
+	e.inflating, e.decoding = make(chan struct{}, half), make(chan struct{}, half)
 	e.bodies = newBodies(e.o.BodyMemory, max(e.o.LargestBody, e.maxBody("")))
 	e.crowd = &crowd{
 		limit: e.o.ConnectionsPerAddress, trusted: e.trusted, metrics: e.o.Metrics, log: e.o.Log, open: make(map[netip.Addr]int),

@@ -56,16 +56,12 @@ func (e *Edge) take(c *fiber.Ctx, source string) error {
 	if err := e.fillBody(c, d, intake, &memory); err != nil {
 		return err
 	}
-	ctx := e.deadline.context()
-	if size := int64(len(d.Body)); size > smallBody {
-		size = min(size, decodingMost)
-		if e.decoding.Acquire(ctx, size) != nil {
-			return errNoMemory
-		}
-		defer e.decoding.Release(size)
+	accept := e.o.Acceptor.AcceptIf
+	if len(d.Body) > smallBody {
+		accept = e.acceptLarge
 	}
 	id := d.ID
-	answer, err := e.o.Acceptor.AcceptIf(ctx, d, e.admission(from, &standing))
+	answer, err := accept(e.deadline.context(), d, e.admission(from, &standing))
 	e.noteKeeping(err)
 	if err != nil {
 		if errors.Is(err, ingest.ErrMethod) {

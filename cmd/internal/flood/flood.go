@@ -85,8 +85,10 @@ func (f *Load) Run(ctx context.Context, opened func()) error {
 		all.Go(func() {
 			sent := sync.OnceFunc(first.Done)
 			defer sent()
+			life := f.Replace * time.Duration(1+i%97) / 97 // the first: later they are not all replaced at once
 			for again := true; again && ctx.Err() == nil; again = f.Replace > 0 {
-				f.connect(ctx, i, slots, sent)
+				f.connect(ctx, i, life, slots, sent)
+				life = f.Replace
 			}
 		})
 	}
@@ -97,7 +99,7 @@ func (f *Load) Run(ctx context.Context, opened func()) error {
 }
 
 // connect opens a connection, sends, and waits until its time is over.
-func (f *Load) connect(ctx context.Context, i int, slots chan struct{}, sent func()) {
+func (f *Load) connect(ctx context.Context, i int, life time.Duration, slots chan struct{}, sent func()) {
 	slots <- struct{}{}
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(1+i%f.Addresses))}, Timeout: dialTimeout}
 	c, err := d.DialContext(ctx, "tcp", f.Addr)
@@ -114,7 +116,7 @@ func (f *Load) connect(ctx context.Context, i int, slots chan struct{}, sent fun
 	sent()
 	var over <-chan time.Time
 	if f.Replace > 0 {
-		over = time.After(f.Replace)
+		over = time.After(life)
 	}
 	select {
 	case <-over:
