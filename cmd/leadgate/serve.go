@@ -183,6 +183,7 @@ func (g *gateway) run(ctx, stop context.Context) error {
 	group.Go(func() error { g.reconcileForever(comparing); return nil })
 	group.Go(func() error { g.fetcher.Run(comparing); return nil })
 	group.Go(func() error { g.expireRecordings(comparing); return nil })
+	group.Go(func() error { g.trimRawForever(comparing); return nil })
 	group.Go(func() error {
 		defer endDrain()
 		defer endComparing()
