@@ -221,7 +221,15 @@ func gateway(o gatewayOptions) func(context.Context, *site) error {
 		if s.process, err = launch(s.bench.leadgate, "serve", "--config", path); err != nil {
 			return err
 		}
-		return s.process.await(ctx, "ready", answers("http://"+s.addr+"/readyz"))
+		if err := s.process.await(ctx, "ready", answers("http://"+s.addr+"/readyz")); err != nil || s.count == "" || o.relay != nil {
+			return err
+		}
+		// It is ready before its store is; what asks the store waits for that. A relay
+		// may be cut.
+		return s.process.await(ctx, "counting", func() bool {
+			usable, err := s.metric(ctx, "leadgate_store_usable")
+			return err == nil && usable == 1
+		})
 	}
 }
 
