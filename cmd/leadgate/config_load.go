@@ -108,6 +108,9 @@ func yamlKeys(t reflect.Type) []string {
 	return keys
 }
 
+// wrongType is yaml's error that repeats a value, or its first characters.
+var wrongType = regexp.MustCompile("(?s)^(.*cannot unmarshal !!\\w+)( `.*`) into (\\S+)$")
+
 var unknownField = regexp.MustCompile(`^line (\d+): field (\S+) not found in type \S+$`)
 
 func yamlProblems(err error) Problems {
@@ -119,6 +122,13 @@ func yamlProblems(err error) Problems {
 	for _, text := range typed.Errors {
 		if m := unknownField.FindStringSubmatch(text); m != nil {
 			text = fmt.Sprintf("%s: unknown key (line %s)", m[2], m[1])
+		}
+		// A secret that stands where a list of them should is not repeated.
+		if m := wrongType.FindStringSubmatch(text); m != nil && (strings.Contains(m[3], "Secret") || strings.HasSuffix(m[3], "Config")) {
+			text = m[1] + " into " + m[3]
+			if strings.HasPrefix(m[3], "[]") {
+				text = m[1] + ": a list is needed, such as [\"env:NAME\"]"
+			}
 		}
 		problems = append(problems, text)
 	}

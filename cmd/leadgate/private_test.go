@@ -67,6 +67,32 @@ func TestConfig_PrivateFiles(t *testing.T) {
 	}
 }
 
+// A secret in the wrong place of the configuration is refused and not repeated.
+func TestConfig_MisplacedSecretsAreNotRepeated(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"sources: [{name: a, type: typeform, secrets: hunter2}]", "sources: [{name: a, type: typeform, secrets: {hunter2: 1}}]",
+		"sources: [{name: a, type: typeform, secrets: [[hunter2]]}]", "sources: [{name: a, type: meta, credentials: hunter2}]",
+		"sources: [{name: a, type: meta, secrets: |\n  hunter2`x\n}]", "api: {keys: hunter2}", "api: hunter2", "clickhouse: hunter2",
+		"redis: {url: [hunter2]}", "redis: {url: 'redis://u:hunter2@ho%zz'}", "clickhouse: {url: 'clickhouse://u:hunter2@h:port/db'}",
+		"clickhouse: {url: 'clickhouse://h:9000/db?password=hunter2&nope=1'}", "api: {keys: [hunter2]}",
+		"sources: [{name: a, type: standard-webhooks, secrets: [hunter2]}]", "sources: [{name: a, type: sendgrid, secrets: [hunter2-----BEGIN]}]",
+	} {
+		config := filepath.Join(t.TempDir(), "config.yaml")
+		if err := os.WriteFile(config, []byte(text+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var out, said strings.Builder
+		code := run(t.Context(), []string{"config", "check", "--config", config}, os.Environ(), nil, &out, &said)
+		if strings.Contains(out.String()+said.String(), "hunter2") {
+			t.Errorf("%s\nis repeated: %s%s", text, &out, &said)
+		}
+		if code == 0 && !strings.Contains(text, "sendgrid") && !strings.Contains(text, "nope") { // a password, and a setting of the engine's
+			t.Errorf("%s\nis good: %s", text, &out)
+		}
+	}
+}
+
 // Whatever umask it is started with, nobody else can read a file that the
 // gateway or the engine writes; and a link that stands where a file is written
 // whole is replaced, not followed.
