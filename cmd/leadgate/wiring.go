@@ -76,6 +76,7 @@ func (g *gateway) openDrain() error {
 			stat := g.journal.Stat()
 			return stat.End, stat.OldestUncommitted
 		},
+		BacklogBytes:  func() int64 { return g.journal.Stat().Uncommitted },
 		DecodeTimeout: time.Duration(s.Drain.DecodeTimeout),
 		FlushInterval: time.Duration(s.Drain.FlushInterval), MaxRows: s.Drain.BatchRows,
 		StopTimeout: -1, // run has waited by then, see finishDraining

@@ -95,6 +95,8 @@ type Options struct {
 	// Backlog tells where the journal ends and when its oldest uncommitted
 	// record came in, zero if there is none. WaitIdle and Stat need it.
 	Backlog func() (end ingest.Position, oldest time.Time)
+	// BacklogBytes is how much that is, for the log; nil if nobody knows.
+	BacklogBytes func() int64
 
 	// FlushInterval is for how long a batch that is not full waits for more
 	// after its first record: 200 ms.

@@ -21,6 +21,7 @@ func TestRun_HeldUpIsLoggedEachMinute(t *testing.T) {
 		r := newRig(t)
 		var said bytes.Buffer
 		r.opts.Logger = slog.New(slog.NewTextHandler(&said, nil))
+		r.opts.BacklogBytes = func() int64 { return 4711 }
 		var up atomic.Bool
 		r.sink.onWrite = func(_ ingest.Batch, do func()) error {
 			if !up.Load() {
@@ -41,7 +42,7 @@ func TestRun_HeldUpIsLoggedEachMinute(t *testing.T) {
 		if n := strings.Count(text, "still held up"); n != minutes {
 			t.Errorf("in %d minutes it is said again %d times:\n%s", minutes, n, text)
 		}
-		for _, want := range []string{"stage=sink", `err="connection refused"`, "since=2000-01-01T00:00:00Z", "oldest_waits=7m0s"} {
+		for _, want := range []string{"stage=sink", `err="connection refused"`, "since=2000-01-01T00:00:00Z", "oldest_waits=7m0s", "backlog_bytes=4711"} {
 			if !strings.Contains(text, want) {
 				t.Errorf("the log does not say %s:\n%s", want, text)
 			}
