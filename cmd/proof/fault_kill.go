@@ -56,7 +56,12 @@ func engineKilled(ctx context.Context, w *world) error {
 
 // engineDies kills the engine, and waits until it is there again.
 func (w *world) engineDies(ctx context.Context) error {
-	before, err := w.enginePID()
+	var before int
+	err := w.until(ctx, "with its engine", func() bool { // the gateway is ready without it
+		pid, err := w.enginePID()
+		before = pid
+		return err == nil
+	})
 	if err != nil {
 		return err
 	}
