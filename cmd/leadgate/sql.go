@@ -46,9 +46,7 @@ func (a *app) sqlCommand() *cobra.Command {
 			case write && !yes && !isTerminal(a.stdin):
 				return usageError{errors.New("--write asks before it changes anything, and standard input is no terminal: add --yes")}
 			}
-			ctx, release := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
-			defer release()
-			return a.sql(ctx, args[0], parsed, write, yes)
+			return a.sql(cmd.Context(), args[0], parsed, write, yes)
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", "Pretty", "TSV, JSON or Pretty")
@@ -72,8 +70,20 @@ func (a *app) sql(ctx context.Context, statement string, format clickhouse.Forma
 				return err
 			}
 		}
-		return conn.Print(ctx, a.stdout, statement, format)
+		return a.printTo(ctx, conn, statement, format)
 	})
+}
+
+// printTo prints what a statement returns; Ctrl-C cancels it. Only then: nothing
+// else here would end before an answer to confirm.
+func (a *app) printTo(ctx context.Context, conn *clickhouse.Conn, statement string, format clickhouse.Format) error {
+	ctx, release := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer release()
+	err := conn.Print(ctx, a.stdout, statement, format)
+	if err != nil && ctx.Err() != nil {
+		return errors.New("cancelled")
+	}
+	return err
 }
 
 // printRead prints what a statement returns that changes nothing.
@@ -81,13 +91,10 @@ func (a *app) printRead(ctx context.Context, s *Settings, conn *clickhouse.Conn,
 	err := clickhouse.MustRead(statement)
 	if err == nil {
 		err = s.reading(ctx, conn, func(ctx context.Context, conn *clickhouse.Conn) error {
-			return conn.Print(ctx, a.stdout, statement, format)
+			return a.printTo(ctx, conn, statement, format)
 		})
 	}
-	switch {
-	case ctx.Err() != nil && err != nil:
-		return errors.New("cancelled")
-	case clickhouse.RefusedAsReadOnly(err):
+	if clickhouse.RefusedAsReadOnly(err) {
 		return fmt.Errorf("%w\nsql only reads, within bounds: --write lets a statement change the store, or set what it wants", err)
 	}
 	return err
