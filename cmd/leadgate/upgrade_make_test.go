@@ -51,6 +51,26 @@ sources:
     options: {api_url: "` + upgradeMetaURL + `", verify_token: hello, forms: ["990000000000011"]}
 `
 
+// upgradeQueries are asked of the old version; a test asks what stands in the
+// file. KILLED is when the old version was killed: what is fetched later has
+// another id each time.
+var upgradeQueries = []string{
+	"SELECT delivery_id, source, verdict FROM deliveries WHERE received_at < 'KILLED' ORDER BY ALL",
+	"SELECT source, verdict, count() FROM deliveries GROUP BY ALL ORDER BY ALL",
+	"SELECT workspace, source, lead_id, external_id, verdict, duplicate_of, channel, utm_campaign FROM leads ORDER BY ALL",
+	"SELECT workspace, count(), uniqExact(contact_id) FROM contacts GROUP BY workspace ORDER BY ALL",
+	"SELECT workspace, count() FROM submissions GROUP BY workspace ORDER BY ALL",
+	"SELECT workspace, touch_id, visitor_id, channel, gclid FROM touches ORDER BY ALL",
+	"SELECT workspace, platform, day, campaign, currency, sum(cost), sum(clicks) FROM costs GROUP BY ALL ORDER BY ALL",
+	"SELECT workspace, status, value, currency, count() FROM statuses GROUP BY ALL ORDER BY ALL",
+}
+
+// upgradeReports are the arguments of the reports.
+var upgradeReports = [][]string{
+	{"--from", "2026-01-01", "--to", "2030-12-31", "--workspace", "default", "--by", "channel,campaign"},
+	{"--from", "2026-01-01", "--to", "2030-12-31", "--workspace", "second", "--by", "channel"},
+}
+
 // maker sends deliveries and notes how many were acknowledged.
 type maker struct {
 	*process
@@ -319,7 +339,7 @@ func packOne(w *tar.Writer, path, name string) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	_, err = io.Copy(w, f)
 	return err
 }

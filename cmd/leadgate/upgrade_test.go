@@ -43,26 +43,6 @@ type upgradeReport struct {
 	Totals map[string]any   `json:"totals"`
 }
 
-// upgradeQueries are asked of the old version; a test asks what stands in the
-// file. KILLED is when the old version was killed: what is fetched later has
-// another id each time.
-var upgradeQueries = []string{
-	"SELECT delivery_id, source, verdict FROM deliveries WHERE received_at < 'KILLED' ORDER BY ALL",
-	"SELECT source, verdict, count() FROM deliveries GROUP BY ALL ORDER BY ALL",
-	"SELECT workspace, source, lead_id, external_id, verdict, duplicate_of, channel, utm_campaign FROM leads ORDER BY ALL",
-	"SELECT workspace, count(), uniqExact(contact_id) FROM contacts GROUP BY workspace ORDER BY ALL",
-	"SELECT workspace, count() FROM submissions GROUP BY workspace ORDER BY ALL",
-	"SELECT workspace, touch_id, visitor_id, channel, gclid FROM touches ORDER BY ALL",
-	"SELECT workspace, platform, day, campaign, currency, sum(cost), sum(clicks) FROM costs GROUP BY ALL ORDER BY ALL",
-	"SELECT workspace, status, value, currency, count() FROM statuses GROUP BY ALL ORDER BY ALL",
-}
-
-// upgradeReports are the arguments of the reports.
-var upgradeReports = [][]string{
-	{"--from", "2026-01-01", "--to", "2030-12-31", "--workspace", "default", "--by", "channel,campaign"},
-	{"--from", "2026-01-01", "--to", "2030-12-31", "--workspace", "second", "--by", "channel"},
-}
-
 // upgradeMeta is the platform that leads of the fixture are fetched from. Its
 // configuration names upgradeMetaURL, which stands for where it listens.
 func upgradeMeta(t *testing.T) (*fetchtest.Meta, string) {
@@ -200,7 +180,7 @@ func unpack(archive, dir string) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	z, err := gzip.NewReader(f)
 	if err != nil {
 		return err
@@ -212,7 +192,7 @@ func unpack(archive, dir string) error {
 	if err != nil {
 		return err
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }()
 	for r := tar.NewReader(z); ; {
 		h, err := r.Next()
 		if errors.Is(err, io.EOF) {
