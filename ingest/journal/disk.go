@@ -34,6 +34,12 @@ type DiskStat struct {
 	Short bool
 }
 
+// storeShare is how many bytes the store beside may need for one of the backlog
+// until its parts are merged and the merged ones are gone: a form needs less than
+// one; an array of the shortest clicks, of 20 bytes each, four and a half, of which
+// the journal itself gives one.
+const storeShare = 4
+
 // diskFresh is how long what the file system said is believed.
 const diskFresh = time.Second
 
@@ -45,6 +51,8 @@ type disk struct {
 	base    int64 // of Log.diskUse, at the time of asking
 	backlog int64 // bytes that were not committed then
 	level   diskLevel
+	lacking time.Time // since when appends lack room; zero: they do not
+	told    bool      // Ready has said so
 }
 
 // diskLevel is what was logged last.
@@ -117,21 +125,38 @@ func (l *Log) askDisk() {
 
 // headroom is what appends may still take of the disk. Callers hold mu.
 func (l *Log) headroom() int64 {
-	since := l.diskUse - l.disk.base
-	left := l.disk.space.Free - since - l.opts.reserveOf(l.disk.space.Total)
+	left := l.aboveReserve()
 	if l.opts.StoreBeside {
-		left -= l.disk.backlog + max(0, since)
+		left -= storeShare * (l.disk.backlog + max(0, l.diskUse-l.disk.base))
 	}
 	return left
 }
 
-// diskFits reports whether a frame of that size leaves the reserve alone; also
-// if nothing is known. Callers hold mu.
+// diskFits reports whether a frame of that size leaves alone what is to stay free;
+// also if nothing is known. Where only room for the backlog is lacking, it waits
+// with no for diskFresh, or until Ready has said it: a balancer is to know before a
+// sender. Callers hold mu.
 func (l *Log) diskFits(size int64) bool {
-	if l.opts.StoreBeside {
-		size *= 2
+	if !l.disk.known {
+		return true
 	}
-	return !l.disk.known || l.headroom() >= size
+	need := size
+	if l.opts.StoreBeside {
+		need *= 1 + storeShare
+	}
+	if l.headroom() >= need {
+		return true
+	}
+	now := l.opts.Now()
+	if l.disk.lacking.IsZero() {
+		l.disk.lacking = now
+	}
+	return !l.disk.told && now.Sub(l.disk.lacking).Abs() < diskFresh && l.aboveReserve() >= size
+}
+
+// aboveReserve is what is free besides the reserve. Callers hold mu.
+func (l *Log) aboveReserve() int64 {
+	return l.disk.space.Free - (l.diskUse - l.disk.base) - l.opts.reserveOf(l.disk.space.Total)
 }
 
 // diskMargin is the headroom below which the disk is short: more than one record
@@ -159,6 +184,7 @@ func (l *Log) diskStat() DiskStat {
 // diskReady returns nil if the disk has room for many more records. Callers hold mu.
 func (l *Log) diskReady() error {
 	stat := l.diskStat()
+	l.disk.told = stat.Short
 	switch {
 	case !stat.Short:
 		return nil
@@ -179,7 +205,7 @@ func (l *Log) diskText() string {
 	text := fmt.Sprintf("%s of %s are free, of which %s are reserved for the drain",
 		humanBytes(stat.Free), humanBytes(stat.Total), humanBytes(stat.Reserve))
 	if l.opts.StoreBeside && l.disk.backlog > 0 {
-		text += fmt.Sprintf(" and as much again as the backlog of %s", humanBytes(l.disk.backlog))
+		text += fmt.Sprintf(" and %d times the backlog of %s", storeShare, humanBytes(l.disk.backlog))
 	}
 	return text
 }
@@ -197,6 +223,9 @@ func (l *Log) noteDisk(err error) {
 		level = diskSpent
 	case l.diskStat().Short:
 		level = diskShort
+	}
+	if level == diskEnough {
+		l.disk.lacking, l.disk.told = time.Time{}, false
 	}
 	if level == l.disk.level {
 		return

@@ -193,11 +193,12 @@ func TestDisk_CommittedGoesByItself(t *testing.T) {
 	}
 }
 
-// With the store on the same disk, the backlog must fit there a second time.
+// With the store on the same disk, there must be room for what becomes of the backlog.
 func TestDisk_StoreBeside(t *testing.T) {
 	t.Parallel()
 	l, f, _ := openOn(t, 1_000_000, func(o *Options) { o.StoreBeside = true })
 	for {
+		_ = l.Ready() // so that nothing waits for that
 		if err := l.Append(t.Context(), make([]byte, 5000)); errors.Is(err, ingest.ErrFull) {
 			break
 		} else if err != nil {
@@ -206,16 +207,47 @@ func TestDisk_StoreBeside(t *testing.T) {
 	}
 	stat := l.Stat()
 	space, _ := f.space("")
-	if want := 100_000 + stat.Uncommitted; space.Free < want || space.Free > want+10_500 {
+	if want := 100_000 + 4*stat.Uncommitted; space.Free < want || space.Free > want+26_000 {
 		t.Errorf("%d bytes are free, want %d for the reserve and a backlog of %d", space.Free, want, stat.Uncommitted)
 	}
-	// The drain works: what is committed moves to the store, byte for byte.
+	// The drain works: what is committed becomes four times as much in the store.
 	if err := l.Commit(t.Context(), stat.End); err != nil {
 		t.Fatal(err)
 	}
-	f.set(func() { f.others += stat.Uncommitted })
+	f.set(func() { f.others += 3 * stat.Uncommitted })
 	if err := l.Ready(); err != nil {
 		t.Errorf("all is drained: %v", err)
+	}
+}
+
+// A backlog that comes all at once is refused a second after the log is not ready,
+// or once it has said so; the reserve itself is never touched.
+func TestDisk_ReadyFirst(t *testing.T) {
+	t.Parallel()
+	for _, asked := range []bool{false, true} {
+		l, f, _ := openOn(t, 1_000_000, func(o *Options) { o.StoreBeside = true })
+		f.set(func() { f.still, f.others = true, 800_000 })
+		f.set(func() { f.now = f.now.Add(2 * time.Second) })
+		for range 4 { // 20,000 of the 100,000 above the reserve, and four times that
+			mustAppend(t, l, make([]byte, 5000))
+		}
+		mustAppend(t, l, make([]byte, 5000))
+		if asked {
+			if err := l.Ready(); !errors.Is(err, ErrDiskShort) && !errors.Is(err, ingest.ErrFull) {
+				t.Errorf("ready: %v", err)
+			}
+		} else {
+			f.set(func() { f.now = f.now.Add(time.Second) })
+		}
+		if err := l.Append(t.Context(), make([]byte, 5000)); !errors.Is(err, ingest.ErrFull) {
+			t.Errorf("asked %v: %v", asked, err)
+		}
+	}
+	l, f, _ := openOn(t, 1_000_000, func(o *Options) { o.StoreBeside = true })
+	f.set(func() { f.still, f.others = true, 897_000 })
+	f.set(func() { f.now = f.now.Add(2 * time.Second) })
+	if err := l.Append(t.Context(), make([]byte, 5000)); !errors.Is(err, ingest.ErrFull) {
+		t.Errorf("in the reserve: %v", err)
 	}
 }
 

@@ -50,8 +50,8 @@ type Options struct {
 	// is there can still be drained: beyond it they fail with ingest.ErrFull. A
 	// fifth of the file system where that is less. Default 0: it is not looked at.
 	Reserve int64
-	// StoreBeside says that what is drained goes to the same file system: as much
-	// as is not committed is then left free besides the reserve.
+	// StoreBeside says that what is drained goes to the same file system: besides
+	// the reserve, four times what is not committed is then left free.
 	StoreBeside bool
 	// Space asks the file system of a directory. Default SpaceOf.
 	Space func(dir string) (Space, error)
@@ -257,6 +257,7 @@ func (l *Log) Healthy() error {
 	case l.stat.Full && !l.reclaimable():
 		return l.fullError()
 	case l.disk.known && l.headroom()+l.reclaimableBytes() <= 0:
+		l.disk.told = true
 		return l.diskError()
 	case l.trouble != nil && l.opts.Now().Sub(l.troubleAt) < healthPause:
 		return l.trouble
