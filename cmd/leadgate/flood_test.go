@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -25,13 +27,19 @@ const (
 // given back.
 func TestFlood(t *testing.T) { // not parallel: it takes the machine
 	needFiles(t)
-	p := serve(t, t.TempDir(), `
+	dir := t.TempDir()
+	p := prepareServe(t, dir, `
 http: {read_timeout: 2s}
 limits: {per_source: "", per_address: "20/s"}
 sources:
   - {name: landing, type: form}
   - {name: costs, type: cost, secrets: [a-long-secret-of-costs]}
 `)
+	p.binary = filepath.Join(dir, "leadgate") // this test's own may have the race detector, which takes memory
+	if said, err := exec.CommandContext(t.Context(), "go", "build", "-o", p.binary, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, said)
+	}
+	p.start()
 	p.form()
 	idle := p.resident()
 	kinds, err := flood.Kinds("landing", "costs")
