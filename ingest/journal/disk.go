@@ -104,7 +104,10 @@ func (l *Log) askDisk() {
 	}
 	now := l.opts.Now()
 	asked := l.diskAsked.Load()
-	if asked != nil && now.Sub(*asked).Abs() < diskFresh || !l.diskAsked.CompareAndSwap(asked, &now) {
+	if asked != nil && now.Sub(*asked).Abs() < diskFresh {
+		return
+	}
+	if at := now; !l.diskAsked.CompareAndSwap(asked, &at) { // a copy, so that most calls allocate nothing
 		return
 	}
 	l.mu.Lock()
