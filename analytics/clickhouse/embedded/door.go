@@ -25,7 +25,7 @@ type door struct {
 }
 
 // mostConnections that a door has at a time: descriptors are for intake first.
-const mostConnections = 1000
+const mostConnections = 500
 
 // reviveWait is for how long a new connection waits for the engine.
 const reviveWait = 5 * time.Second

@@ -303,6 +303,8 @@ var rights = []struct{ who, statement string }{
 	{"o", "SELECT 1 SETTINGS max_execution_time = 0"}, {"o", "SELECT 1 SETTINGS max_execution_time = 100000"}, {"o", "SELECT 1 SETTINGS readonly = 0"},
 	{"o", "SELECT 1 SETTINGS max_concurrent_queries_for_user = 100"}, {"o", "SELECT 1 SETTINGS max_memory_usage_for_user = 0"}, {"o", "SELECT 1 SETTINGS allow_ddl = 1"},
 	{"o", "SELECT 1 SETTINGS allow_introspection_functions = 1"}, {"o", "SELECT 1 SETTINGS timeout_overflow_mode = 'break'"},
+	{"", "EXECUTE AS leadgate SELECT 1"}, {"", "SELECT file('/proc/self/cwd/runtime.json')"}, {"", "SELECT file('/proc/1/environ')"},
+	{"", "SELECT * FROM fileCluster('default', '/etc/passwd')"}, {"os", "SELECT count() FROM mergeTreeIndex(lg, secret)"},
 	{"o", "SYSTEM STOP MERGES lg.base"}, {"o", "SYSTEM START MERGES lg.base"}, {"o", "DROP DATABASE mine"},
 }
 
@@ -336,6 +338,14 @@ func TestIntegrationEngine_Rights(t *testing.T) {
 			if allowed := strings.Contains(c.who, name); allowed != (err == nil) {
 				t.Errorf("%s as %s: %v", c.statement, name, err)
 			}
+		}
+	}
+	// Another profile brings its settings, and no way around the bounds.
+	bounded := openURL(t, e.SQLURL(), e.Dial, func(o *clickhouse.Options) { o.MaxOpenConns = 1 })
+	exec1(t, bounded, "SET profile = 'default'")
+	for _, statement := range []string{"SELECT 1 SETTINGS max_memory_usage = 0", "SELECT 1 SETTINGS readonly = 0", "INSERT INTO lg.base VALUES ('z')"} {
+		if err := bounded.Exec(t.Context(), statement); err == nil {
+			t.Errorf("%s after another profile", statement)
 		}
 	}
 	// A statement that acts on what its user may act on acts on nothing.
