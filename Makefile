@@ -61,7 +61,7 @@ proof: engine redis ## break everything, prove that nothing is lost or doubled (
 .PHONY: test
 test: build redis proxies ## everything that CI tests, against real parts
 	@for module in $(MODULES); do echo "go vet: $$module"; go vet -C $$module ./...; done
-	@for module in $(MODULES); do go test -C $$module -race -shuffle=on ./... || failed=1; done; test -z "$${failed:-}"
+	@for module in $(MODULES); do go test -C $$module -race -shuffle=on -timeout 20m ./... || failed=1; done; test -z "$${failed:-}"
 	go test -run Hostile ./sources # with the race detector it does a part only
 	go test -tags proof -run Crashes ./cmd/leadgate # with the points at which it kills itself
 
