@@ -158,7 +158,7 @@ func (w *world) dawdle(ctx context.Context, n int) error {
 // idleConnections holds 5,000 connections open that say nothing.
 func idleConnections(ctx context.Context, w *world) (err error) {
 	const many = 5000
-	w.configure("http: {read_timeout: 60s, idle_timeout: 60s}")
+	w.configure("http: {read_timeout: 60s, idle_timeout: 60s, connections_per_address: 6000}") // all from one address
 	if err := w.start(ctx); err != nil {
 		return err
 	}
