@@ -271,6 +271,7 @@ func TestIntegrationClient_Dial(t *testing.T) {
 	if err := syscall.Kill(e.PID(), syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, "the child is stopped", func() bool { return stopped(t, e.PID()) })
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if conn, err := e.Dial(ctx); err == nil {
@@ -286,6 +287,22 @@ func TestIntegrationClient_Dial(t *testing.T) {
 	if _, err := e.Dial(t.Context()); err == nil || !strings.Contains(err.Error(), filepath.Join(dir, "engine.sock")) {
 		t.Errorf("an engine that is closed: %v", err)
 	}
+}
+
+// stopped reports whether every thread of a process is: the signal reaches them
+// one after the other.
+func stopped(t *testing.T, pid int) bool {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
+	if err != nil || len(threads) == 0 {
+		t.Fatalf("threads of %d: %v, %v", pid, threads, err)
+	}
+	for _, thread := range threads {
+		text, err := os.ReadFile(thread)
+		if err == nil && !strings.Contains(string(text), "\nState:\tT") {
+			return false
+		}
+	}
+	return true
 }
 
 // rights is who may do what: o the owner, s the SQL user, r the reader.
