@@ -2,13 +2,10 @@ package edge_test
 
 import (
 	"bytes"
-	"crypto/tls"
 	"fmt"
 	"io"
-	"net"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
@@ -83,18 +80,8 @@ func TestIntegration_Proxies_HTTP2(t *testing.T) {
 // its answer or how it was refused.
 func (p *proxied) stream(t *testing.T, s stream) string {
 	t.Helper()
-	dialer := tls.Dialer{
-		NetDialer: &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP("127.0.0.10")}},
-		Config:    &tls.Config{InsecureSkipVerify: true, ServerName: proxyHost, NextProtos: []string{"h2"}},
-	}
-	c, err := dialer.DialContext(t.Context(), "tcp", p.front)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := p.dial(t, "h2")
 	defer func() { _ = c.Close() }()
-	if err := c.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
 	var sent bytes.Buffer
 	sent.WriteString(http2.ClientPreface)
 	write := http2.NewFramer(&sent, nil)

@@ -252,24 +252,32 @@ func (p *proxied) probe(t *testing.T, n int, name, body string, before int) {
 	}
 }
 
-// exchange sends bytes to the proxy and returns the statuses of its answers until
-// it closes. Where it waits for more, it is told that there is none.
-func (p *proxied) exchange(t *testing.T, text string) (answers []int) {
+// dial opens a connection to the proxy from an address of its own, for one
+// protocol, and with a deadline.
+func (p *proxied) dial(t *testing.T, protocol string) *tls.Conn {
 	t.Helper()
 	dialer := tls.Dialer{
 		NetDialer: &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP("127.0.0.10")}},
-		Config:    &tls.Config{InsecureSkipVerify: true, ServerName: proxyHost, NextProtos: []string{"http/1.1"}},
+		Config:    &tls.Config{InsecureSkipVerify: true, ServerName: proxyHost, NextProtos: []string{protocol}},
 	}
 	c, err := dialer.DialContext(t.Context(), "tcp", p.front)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = c.Close() }()
-	more := time.AfterFunc(500*time.Millisecond, func() { _ = c.(*tls.Conn).CloseWrite() }) //nolint:forcetypeassert // a tls.Dialer made it
-	defer more.Stop()
 	if err := c.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
+	return c.(*tls.Conn) //nolint:forcetypeassert // a tls.Dialer made it
+}
+
+// exchange sends bytes to the proxy and returns the statuses of its answers until
+// it closes. Where it waits for more, it is told that there is none.
+func (p *proxied) exchange(t *testing.T, text string) (answers []int) {
+	t.Helper()
+	c := p.dial(t, "http/1.1")
+	defer func() { _ = c.Close() }()
+	more := time.AfterFunc(500*time.Millisecond, func() { _ = c.CloseWrite() })
+	defer more.Stop()
 	_, _ = io.WriteString(c, text) // it may close before it has all
 	r := bufio.NewReader(c)
 	for {

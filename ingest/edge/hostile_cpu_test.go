@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"net"
 	"strings"
 	"syscall"
 	"testing"
@@ -28,23 +27,9 @@ func processorTime(t testing.TB) time.Duration {
 // answered until the connection is closed.
 func (s *server) sendAll(t testing.TB, request io.Reader) {
 	t.Helper()
-	c, err := net.Dial("tcp", s.addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = c.Close() }()
-	if err := c.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
-	written := make(chan struct{})
-	go func() {
-		defer close(written)
-		_, _ = io.Copy(c, request) // the server may close before it has all
-		_ = c.(*net.TCPConn).CloseWrite()
-	}()
+	c, end := s.pour(t, request, true)
+	defer end()
 	_, _ = io.Copy(io.Discard, c)
-	_ = c.Close()
-	<-written
 }
 
 // What a client may send takes the processors no longer than so many plain posts of

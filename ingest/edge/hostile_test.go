@@ -16,26 +16,38 @@ import (
 	"github.com/leadgate/leadgate/ingest/edge"
 )
 
-// send writes a request as it is and returns the status of the answer; 0 if
-// the connection was closed without one.
-func (s *server) send(t testing.TB, request io.Reader) int {
+// pour writes a request as it is on a connection of its own, beside what the caller
+// reads of it. With last, the server is told that nothing follows. The caller ends both
+// with what is returned.
+func (s *server) pour(t testing.TB, request io.Reader, last bool) (c net.Conn, end func()) {
 	t.Helper()
 	c, err := net.Dial("tcp", s.addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = c.Close() }()
 	if err := c.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	written := make(chan struct{})
-	go func() {
-		defer close(written)
+	var writing sync.WaitGroup
+	writing.Go(func() {
 		_, _ = io.Copy(c, request) // the server may close before it has all
-	}()
+		if last {
+			_ = c.(*net.TCPConn).CloseWrite()
+		}
+	})
+	return c, func() {
+		_ = c.Close()
+		writing.Wait()
+	}
+}
+
+// send writes a request as it is and returns the status of the answer; 0 if
+// the connection was closed without one.
+func (s *server) send(t testing.TB, request io.Reader) int {
+	t.Helper()
+	c, end := s.pour(t, request, false)
+	defer end()
 	answer, err := http.ReadResponse(bufio.NewReader(c), nil)
-	_ = c.Close()
-	<-written
 	if err != nil {
 		return 0
 	}
