@@ -38,20 +38,9 @@ func diskFinding(d journal.DiskStat, more int64) (state, detail string) {
 	return stateOK, detail
 }
 
-// diskOf is what the journal of a gateway that does not run would find.
-func diskOf(s *Settings) (journal.DiskStat, error) {
-	space, err := journal.SpaceOf(s.DataDir)
-	if err != nil || s.Disk.Reserve == 0 {
-		return journal.DiskStat{}, err
-	}
-	reserve := min(int64(s.Disk.Reserve), space.Total/5)
-	stat := journal.DiskStat{Space: space, Reserve: reserve, Headroom: space.Free - reserve}
-	stat.Short = stat.Headroom < reserve/4
-	return stat, nil
-}
-
+// disk adds how the disk stands for a gateway that does not run.
 func (d *doctor) disk() {
-	stat, err := diskOf(d.settings)
+	stat, err := journal.DiskOf(d.settings.DataDir, d.settings.journalOptions())
 	if err != nil {
 		d.fault("disk", err, "check the mount of data_dir")
 		return

@@ -69,6 +69,25 @@ const (
 // small one, less than is configured.
 func (o *Options) reserveOf(total int64) int64 { return min(o.Reserve, total/5) }
 
+// marginOf is the headroom below which a disk of that size is short: more than one
+// record takes, so that who asks Ready hears of it first.
+func (o *Options) marginOf(total int64) int64 {
+	reserve := o.reserveOf(total)
+	return max(reserve/4, min(o.MaxRecordBytes+frameSize, reserve))
+}
+
+// DiskOf is how the file system of dir stands for a log with these options that
+// does not run, and has nothing that waits. It is zero if Reserve is 0.
+func DiskOf(dir string, o Options) (DiskStat, error) {
+	space, err := SpaceOf(dir)
+	if err != nil || o.Reserve <= 0 {
+		return DiskStat{}, err
+	}
+	reserve := o.reserveOf(space.Total)
+	headroom := space.Free - reserve
+	return DiskStat{Space: space, Reserve: reserve, Headroom: headroom, Short: headroom < o.marginOf(space.Total)}, nil
+}
+
 // fitSegments bounds segments by the reserve: one is freed when all of it is
 // committed, so until then what is drained is on the disk twice.
 func (o *Options) fitSegments() {
@@ -162,16 +181,11 @@ func (l *Log) aboveReserve() int64 {
 	return l.disk.space.Free - (l.diskUse - l.disk.base) - l.opts.reserveOf(l.disk.space.Total)
 }
 
-// diskMargin is the headroom below which the disk is short: more than one record
-// takes, so that who asks Ready hears of it first. Callers hold mu.
-func (l *Log) diskMargin() int64 {
-	reserve := l.opts.reserveOf(l.disk.space.Total)
-	return max(reserve/4, min(l.opts.MaxRecordBytes+frameSize, reserve))
-}
-
 // diskIsShort reports whether headroom is below the margin, whatever would give
 // way. Callers hold mu.
-func (l *Log) diskIsShort() bool { return l.disk.known && l.headroom() < l.diskMargin() }
+func (l *Log) diskIsShort() bool {
+	return l.disk.known && l.headroom() < l.opts.marginOf(l.disk.space.Total)
+}
 
 // diskStat is the Stat of the disk. Callers hold mu.
 func (l *Log) diskStat() DiskStat {
@@ -180,7 +194,7 @@ func (l *Log) diskStat() DiskStat {
 	}
 	return DiskStat{
 		Space: l.disk.space, Reserve: l.opts.reserveOf(l.disk.space.Total), Headroom: l.headroom(),
-		Short: l.headroom()+l.reclaimableBytes() < l.diskMargin(),
+		Short: l.headroom()+l.reclaimableBytes() < l.opts.marginOf(l.disk.space.Total),
 	}
 }
 
