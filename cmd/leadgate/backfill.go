@@ -168,7 +168,7 @@ func (b *backfiller) serve(log *slog.Logger) http.HandlerFunc {
 		decoder := json.NewDecoder(req.Body)
 		decoder.DisallowUnknownFields()
 		if err := decoder.Decode(&request); err != nil {
-			apiError(w, http.StatusBadRequest, "malformed", "the body is not a JSON object such as {\"source\":\"facebook\",\"from\":\"2026-01-01T00:00:00Z\"}")
+			writeError(w, http.StatusBadRequest, "malformed", "the body is not a JSON object such as {\"source\":\"facebook\",\"from\":\"2026-01-01T00:00:00Z\"}")
 			return
 		}
 		answer, err := b.run(req.Context(), request)
@@ -177,15 +177,15 @@ func (b *backfiller) serve(log *slog.Logger) http.HandlerFunc {
 		var failure *ingest.FetchError
 		switch {
 		case errors.As(err, &wrong):
-			apiError(w, http.StatusUnprocessableEntity, "invalid_fields", err.Error())
+			writeError(w, http.StatusUnprocessableEntity, "invalid_fields", err.Error())
 		case errors.As(err, &busy):
 			w.Header().Set("Retry-After", strconv.Itoa(int(busy.after.Seconds())))
-			apiError(w, http.StatusServiceUnavailable, "busy", busy.reason)
+			writeError(w, http.StatusServiceUnavailable, "busy", busy.reason)
 		case errors.As(err, &failure):
-			apiError(w, http.StatusBadGateway, "platform", "the platform does not answer: "+failure.Error())
+			writeError(w, http.StatusBadGateway, "platform", "the platform does not answer: "+failure.Error())
 		case err != nil:
 			log.Error("a backfill failed; it may be asked for again", "source", request.Source, "err", err)
-			apiError(w, http.StatusBadGateway, "failed", err.Error())
+			writeError(w, http.StatusBadGateway, "failed", err.Error())
 		default:
 			if answer.New > 0 && !request.DryRun {
 				log.Info("missing leads are taken in", "source", request.Source, "new", answer.New, "listed", answer.Listed)

@@ -223,11 +223,11 @@ func (r *replayer) serve(log *slog.Logger) http.HandlerFunc {
 		decoder := json.NewDecoder(req.Body)
 		decoder.DisallowUnknownFields()
 		if err := decoder.Decode(&request); err != nil {
-			apiError(w, http.StatusBadRequest, "malformed", "the body is not a JSON object such as {\"source\":\"landing\",\"verdict\":\"quarantined\"}")
+			writeError(w, http.StatusBadRequest, "malformed", "the body is not a JSON object such as {\"source\":\"landing\",\"verdict\":\"quarantined\"}")
 			return
 		}
 		if err := request.check(); err != nil {
-			apiError(w, http.StatusUnprocessableEntity, "invalid_fields", err.Error())
+			writeError(w, http.StatusUnprocessableEntity, "invalid_fields", err.Error())
 			return
 		}
 		answer, err := r.run(req.Context(), request)
@@ -235,10 +235,10 @@ func (r *replayer) serve(log *slog.Logger) http.HandlerFunc {
 		switch {
 		case errors.As(err, &busy):
 			w.Header().Set("Retry-After", strconv.Itoa(int(busy.after.Seconds())))
-			apiError(w, http.StatusServiceUnavailable, "busy", busy.reason)
+			writeError(w, http.StatusServiceUnavailable, "busy", busy.reason)
 		case err != nil:
 			log.Error("a replay failed; it may be asked for again", "err", err)
-			apiError(w, http.StatusBadGateway, "store", "the deliveries could not be read or kept; see the log, then ask again")
+			writeError(w, http.StatusBadGateway, "store", "the deliveries could not be read or kept; see the log, then ask again")
 		default:
 			if answer.Queued > 0 {
 				log.Info("deliveries are replayed", "queued", answer.Queued, "source", request.Source, "verdict", request.Verdict)
@@ -247,12 +247,6 @@ func (r *replayer) serve(log *slog.Logger) http.HandlerFunc {
 			_ = json.NewEncoder(w).Encode(answer) // into memory
 		}
 	}
-}
-
-func apiError(w http.ResponseWriter, status int, code, message string) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]any{"error": map[string]string{"code": code, "message": message}}) // into memory
 }
 
 // supersede is the drain's word with the store and the memory about replays.

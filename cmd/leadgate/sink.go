@@ -50,7 +50,7 @@ func (s *supervisor) withConn(f func(*clickhouse.Conn) http.Handler) http.Handle
 		conn, err := s.reachable()
 		if err != nil {
 			w.Header().Set("Retry-After", "5")
-			apiError(w, http.StatusServiceUnavailable, "unavailable", "the store cannot answer now")
+			writeError(w, http.StatusServiceUnavailable, "unavailable", "the store cannot answer now")
 			return
 		}
 		f(conn).ServeHTTP(w, req)

@@ -255,9 +255,8 @@ func (g *gateway) api() http.Handler {
 	}))
 	mux.HandleFunc("GET /api/v1/readiness", g.serveReadiness)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusNotFound)
-		fmt.Fprintln(w, `{"error":{"code":"not_found","message":"there are GET /api/v1/reports/cpl, POST /api/v1/deliveries/replay and POST /api/v1/backfill"}}`)
+		writeError(w, http.StatusNotFound, "not_found",
+			"there are GET /api/v1/reports/cpl, POST /api/v1/deliveries/replay and POST /api/v1/backfill")
 	})
 	return mux
 }
